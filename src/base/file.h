@@ -1,0 +1,35 @@
+/* base/file.h - whole files, read with a bound and written so that a crash leaves old or new.
+ * Thread rule: any thread; nothing is kept between calls. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Append the whole file (a regular file, FIFO or "-" for standard input) to OUT, whose maximum is
+ * the bound. RC_NOTFOUND, RC_PERM, RC_LIMIT, RC_IO; the text names PATH. */
+MUST_CHECK enum rc file_read(const char *path, struct buf *out, struct err *err);
+
+/* Write PATH as a whole: temporary file in the same directory, fsync, rename over PATH (link, when
+ * !REPLACE: RC_EXISTS if PATH is there), fsync of the directory. On failure nothing is left. */
+MUST_CHECK enum rc file_write_atomic(const char *path, struct span content, mode_t mode,
+				     bool replace, struct err *err);
+
+/* fsync the directory that holds PATH. */
+MUST_CHECK enum rc file_sync_parent(const char *path, struct err *err);
+
+/* Make every missing directory of PATH with MODE. */
+MUST_CHECK enum rc file_mkdirs(const char *path, mode_t mode, struct err *err);
+
+/* Is PATH safe to keep a secret in? Every component from / on, symbolic links followed, must belong
+ * to root or OWNER and must not be writable by group or others (a sticky directory such as /tmp is
+ * allowed above the last two components); the file itself must be regular, belong to root or OWNER
+ * and grant others nothing, and group at most reading when the group is OWNER's own primary one.
+ * RC_PERM: the text names the component, its owner and mode, and the command that mends it. */
+MUST_CHECK enum rc file_check_secret(const char *path, uid_t owner, struct err *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* core/facts.h - what the mail server told about a connection and a message, apart from the message itself.
+ *
+ * Filled by the session from milter events and macros (or by the tool from options); read by trust and plan.
+ * Spans lie in the session's memory; a macro that the MTA did not send is an empty span with p == NULL.
+ */
+#ifndef CORE_FACTS_H
+#define CORE_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+enum client_kind {
+	CLIENT_UNKNOWN, /* the MTA gave no address (Sendmail: local submission) */
+	CLIENT_INET,	/* addr[0..3] */
+	CLIENT_INET6,	/* addr[0..15] */
+	CLIENT_UNIX	/* a unix socket */
+};
+
+struct facts {
+	/* of the connection */
+	enum client_kind client;
+	uint8_t addr[16];
+	uint16_t port; /* 0: Postfix says so for mail that did not come by SMTP */
+	struct span host;
+	struct span helo;
+	struct span mta_name;	 /* macro j */
+	struct span mta_version; /* macro v: "Postfix 3.7.11" */
+	struct span daemon_name; /* {daemon_name} */
+	/* of the message */
+	struct span queue_id;		       /* macro i, from the first stage that has it */
+	struct span auth_type;		       /* {auth_type} */
+	struct span auth_authen;	       /* {auth_authen} */
+	struct span verify;		       /* {verify}: OK, NO, FAIL, ... Sendmail only */
+	struct span cert_subject, cert_issuer; /* CNs */
+	struct span mail_from;		       /* as given: "<a@b>", "a@b", "<>" or "" */
+	bool smtputf8;			       /* MAIL parameter SMTPUTF8 */
+	bool body_8bit;			       /* MAIL parameter BODY=8BITMIME */
+};
+
+#endif

@@ -1,0 +1,96 @@
+/* directory/directory.h - where selectors (later: certificates) live.
+ *
+ * An interface; directory/sqlite.c is behind it now, PostgreSQL and LDAP can follow. Readers take the whole
+ * content as one immutable list; only the tool writes. A directory is used by one thread at a time.
+ */
+#ifndef DIRECTORY_DIRECTORY_H
+#define DIRECTORY_DIRECTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "crypto/digest.h"
+#include "dkim/alg.h"
+
+/* design 4. "removed" is no state: the row is gone (its name stays reserved, see selector_names). */
+enum sel_state { SEL_STANDBY, SEL_PUBLISHED, SEL_ACTIVE, SEL_RETIRING, SEL_REVOKED };
+
+const char *sel_state_name(enum sel_state s);
+bool sel_state_read(const char *s, enum sel_state *ret);
+
+struct selector {
+	const char *domain; /* A-labels */
+	const char *name;   /* without ._domainkey */
+	enum dkim_alg alg;
+	enum sel_state state;
+	char fingerprint[SHA256_HEX_SIZE]; /* names the key file */
+	const char *public_base64;	   /* p= */
+	unsigned bits;
+	int64_t created;
+	int64_t not_before; /* signs from here on; 0: never activated */
+	int64_t seen_since; /* record first seen; 0: not yet */
+	int64_t retired;    /* when it became retiring; 0 */
+	int64_t revision;   /* guards every change */
+};
+
+/* All selectors, sorted by domain (bytewise), then alg, then name. Immutable. */
+struct selector_list {
+	struct selector *at;
+	size_t n;
+	int64_t generation; /* of the catalogue when it was read */
+	struct arena *arena;
+};
+void selector_list_free(struct selector_list *l);
+/* The run of DOMAIN's selectors: *RET_N of them from the returned one; NULL and 0 when none. */
+const struct selector *selector_list_domain(const struct selector_list *l, const char *domain,
+					    size_t *ret_n);
+const struct selector *selector_list_find(const struct selector_list *l, const char *domain,
+					  const char *name);
+
+/* design 3.4: among ACTIVE and RETIRING of ALG, the one with the greatest not_before <= NOW; ties by
+ * greater created, then by name. NULL when none. Pure. */
+const struct selector *selector_for_signing(const struct selector *s, size_t n, enum dkim_alg alg,
+					    int64_t now);
+
+struct directory;
+
+struct directory_ops {
+	enum rc (*generation)(struct directory *d, int64_t *ret, struct err *err);
+	enum rc (*load)(struct directory *d, struct selector_list **ret, struct err *err);
+	/* RC_EXISTS: the name was used before (also by a selector since removed). */
+	enum rc (*selector_add)(struct directory *d, const struct selector *s, struct err *err);
+	/* One transaction: FROM's old active one of the same algorithm becomes retiring, this one active with
+	 * NOT_BEFORE. RC_AGAIN: revision moved on. */
+	enum rc (*selector_activate)(struct directory *d, const struct selector *s,
+				     int64_t not_before, int64_t now, struct err *err);
+	/* RC_AGAIN: s->revision is not the current one. */
+	enum rc (*selector_set_state)(struct directory *d, const struct selector *s,
+				      enum sel_state state, int64_t now, struct err *err);
+	enum rc (*selector_remove)(struct directory *d, const struct selector *s, struct err *err);
+	/* Was this name ever used for the domain? */
+	enum rc (*selector_name_used)(struct directory *d, const char *domain, const char *name,
+				      bool *ret, struct err *err);
+	/* A consistent copy of everything into the new file PATH (mode 0600). */
+	enum rc (*backup)(struct directory *d, const char *path, struct err *err);
+	/* Integrity: RC_CONF with the reason. */
+	enum rc (*check)(struct directory *d, struct err *err);
+	void (*close)(struct directory *d);
+};
+
+struct directory {
+	const struct directory_ops *ops;
+};
+
+enum directory_mode { DIRECTORY_READ, DIRECTORY_WRITE, DIRECTORY_CREATE };
+
+/* STATE_DIR/catalogue.db. READ never writes and needs no -wal to exist. RC_NOTFOUND: no catalogue yet;
+ * RC_CONF: corrupt, or of a newer schema (the text says which); RC_UNAVAIL: locked past the busy timeout;
+ * RC_PERM. CREATE makes STATE_DIR's file and brings an older schema up. */
+MUST_CHECK enum rc directory_open(const char *state_dir, enum directory_mode mode,
+				  struct directory **ret, struct err *err);
+struct directory *directory_close(struct directory *d);
+
+#endif

@@ -1,0 +1,42 @@
+/* directory/keystore.h - STATE_DIR/keys: one PEM PKCS#8 file a key, named by fingerprint, never changed in
+ * place; STATE_DIR/keys/trash for removed ones. Thread rule: any thread.
+ * Write order (design 1): key file first, then the row; removal the other way round. */
+#ifndef DIRECTORY_KEYSTORE_H
+#define DIRECTORY_KEYSTORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/vec.h"
+#include "crypto/key.h"
+
+/* Makes STATE_DIR/keys (0700) and trash when missing. Writes fingerprint.pem 0600, synced. A file with that
+ * fingerprint that is there already is a no-op. */
+MUST_CHECK enum rc keystore_put(const char *state_dir, const struct key *k, struct err *err);
+/* Owner, mode and every path component are checked each time a file is loaded; the text names the
+ * component at fault. RC_NOTFOUND, RC_PERM, RC_INPUT (not this key). */
+MUST_CHECK enum rc keystore_get(const char *state_dir, const char *fingerprint, struct key **ret,
+				struct err *err);
+/* Move to trash/ (kept 30 days). Missing: RC_NOTFOUND. */
+MUST_CHECK enum rc keystore_trash(const char *state_dir, const char *fingerprint, int64_t now,
+				  struct err *err);
+/* Every fingerprint that has a file: a vec of char[SHA256_HEX_SIZE]. */
+MUST_CHECK enum rc keystore_list(const char *state_dir, struct vec *ret, struct err *err);
+
+/* Parsed keys of the whole process by fingerprint: bounded, filled on first use by one thread while others that
+ * want the same key wait for it, thread safe. A failure is remembered for RETRY seconds (10), so that a broken
+ * key costs one look a while and not one a message. */
+struct keycache; /* opaque */
+MUST_CHECK enum rc keycache_new(const char *state_dir, size_t max_keys, struct keycache **ret,
+				struct err *err);
+struct keycache *keycache_free(struct keycache *c);
+/* A new reference in *RET. */
+MUST_CHECK enum rc keycache_get(struct keycache *c, const char *fingerprint, struct key **ret,
+				struct err *err);
+/* Drop remembered failures, so that a mended key is seen at once (called on reload). */
+void keycache_forget_failures(struct keycache *c);
+
+#endif
