@@ -1,0 +1,148 @@
+#include "tool/frame.h"
+
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *tool_conf_file(const struct tool *t)
+{
+	return t->conf_file;
+}
+
+bool tool_json_wanted(const struct tool *t)
+{
+	return t->json;
+}
+
+bool tool_dry_run(const struct tool *t)
+{
+	return t->dry_run;
+}
+
+int64_t tool_now(const struct tool *t)
+{
+	return t->now;
+}
+
+/* With 0, 1 or 2 closed, the next open() would get that number, and our talk would go into a catalogue or a
+ * key file. The wrong direction on purpose: writing to a closed stdout stays an error. */
+static enum rc hold_standard_fds(struct err *err)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+			return err_sys(err, RC_IO, errno, "/dev/null");
+	return RC_OK;
+}
+
+enum rc tool_init(struct tool *t, struct err *err)
+{
+	memset(t, 0, sizeof(*t));
+	t->conf_file = CONF_DEFAULT_FILE;
+	t->now = (int64_t)time(NULL);
+	buf_init(&t->next, 8192);
+	/* A reader that goes away is an error of write(), not the end of a half-done change. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return err_sys(err, RC_IO, errno, "signal");
+	return hold_standard_fds(err);
+}
+
+void tool_clear(struct tool *t)
+{
+	directory_close(t->directory);
+	snapshot_unref(t->snapshot);
+	conf_free(t->conf);
+	vec_clear(&t->args);
+	vec_clear(&t->given);
+	buf_clear(&t->next);
+}
+
+static enum rc run_verb(struct tool *t, void *ctx UNUSED, struct buf *reply UNUSED, struct err *err)
+{
+	return t->verb->run(t, err);
+}
+
+/* Something to do: help, version, or the verb. */
+static enum rc dispatch(struct tool *t, struct err *err)
+{
+	if (t->version) {
+		tool_print(t, "mailseal %s\n", PACKAGE_VERSION);
+		return RC_OK;
+	}
+	if (t->verb == NULL) {
+		if (t->help && t->noun == NULL)
+			help_all(stdout);
+		else if (t->noun != NULL)
+			help_noun(t->noun, t->help ? stdout : stderr);
+		else
+			help_short(stderr);
+		t->usage = !t->help;
+		return RC_OK;
+	}
+	if (t->help) {
+		help_verb(t->verb, stdout);
+		return RC_OK;
+	}
+	if ((t->verb->flags & TOOL_ROOT) != 0 && geteuid() != 0)
+		return err_set(err, RC_PERM,
+			       "this command needs root: it changes files of the system");
+	if ((t->verb->flags & TOOL_STATE) != 0)
+		return tool_as_user(t, run_verb, NULL, NULL, err);
+	return t->verb->run(t, err);
+}
+
+static void suggest_help(struct tool *t)
+{
+	if (t->verb != NULL)
+		tool_next(t, "mailseal help %s%s%s", t->verb->noun,
+			  t->verb->verb != NULL ? " " : "",
+			  t->verb->verb != NULL ? t->verb->verb : "");
+	else if (t->noun != NULL && verb_noun_known(t->noun))
+		tool_next(t, "mailseal help %s", t->noun);
+	else
+		tool_next(t, "mailseal --help");
+}
+
+static int finish(struct tool *t, enum rc rc, struct err *err)
+{
+	struct err out = ERR_INIT;
+	enum rc written = output_finish(&out);
+
+	if (rc != RC_OK && rc != RC_STOP) {
+		output_error(t, err);
+		if (t->usage)
+			suggest_help(t);
+	}
+	if ((rc != RC_OK && rc != RC_STOP) || !t->quiet)
+		output_next(t);
+	if (t->usage)
+		return EXIT_USAGE;
+	if (rc != RC_OK && rc != RC_STOP)
+		return rc_exit_status(rc);
+	if (written != RC_OK) {
+		output_error(t, &out);
+		return rc_exit_status(written);
+	}
+	return t->found ? 1 : 0;
+}
+
+int tool_main(int argc, char **argv)
+{
+	struct tool t;
+	struct err err = ERR_INIT;
+	enum rc rc = tool_init(&t, &err);
+	int status;
+
+	if (rc == RC_OK)
+		rc = options_read(&t, argc, argv, &err);
+	output_init(&t, tool_has(&t, "no-color"));
+	if (rc == RC_OK)
+		rc = dispatch(&t, &err);
+	status = finish(&t, rc, &err);
+	tool_clear(&t);
+	return status;
+}
