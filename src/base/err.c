@@ -18,7 +18,7 @@ static void mark_cut(char *text, int wanted)
 		memcpy(text + ERR_TEXT_MAX - 4, "...", 4);
 }
 
-static void format_text(struct err *err, const char *fmt, va_list args)
+PRINTF_LIKE(2, 0) static void format_text(struct err *err, const char *fmt, va_list args)
 {
 	int wanted = vsnprintf(err->text, sizeof(err->text), fmt, args);
 
@@ -39,9 +39,28 @@ enum rc err_set(struct err *err, enum rc rc, const char *fmt, ...)
 	return rc;
 }
 
+/* strerror_r() gives a text in glibc and a status by POSIX; its type says which of the two it is. */
+static const char *text_given(const char *text, const char *room)
+{
+	(void)room;
+	return text;
+}
+
+static const char *text_filled_in(int status, const char *room)
+{
+	return status == 0 ? room : "unknown error";
+}
+
+static const char *errno_text(int number, char *room, size_t size)
+{
+	return _Generic(strerror_r(number, room, size), char *
+			: text_given, int
+			: text_filled_in)(strerror_r(number, room, size), room);
+}
+
 enum rc err_sys(struct err *err, enum rc rc, int saved_errno, const char *fmt, ...)
 {
-	char why[128];
+	char room[128];
 	va_list args;
 	size_t len;
 
@@ -51,11 +70,9 @@ enum rc err_sys(struct err *err, enum rc rc, int saved_errno, const char *fmt, .
 	va_start(args, fmt);
 	format_text(err, fmt, args);
 	va_end(args);
-	if (strerror_r(saved_errno, why, sizeof(why)) != 0)
-		snprintf(why, sizeof(why), "error %d", saved_errno);
 	len = strlen(err->text);
-	mark_cut(err->text,
-		 (int)len + snprintf(err->text + len, sizeof(err->text) - len, ": %s", why));
+	mark_cut(err->text, (int)len + snprintf(err->text + len, sizeof(err->text) - len, ": %s",
+						errno_text(saved_errno, room, sizeof(room))));
 	return rc;
 }
 

@@ -1,4 +1,5 @@
 /* The base: error texts, spans, buffers, arena, vector. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,18 @@ static void test_err_is_one_bounded_line(void)
 	err_wrap(&err, RC_INPUT, "front");
 	CU_ASSERT_EQUAL(strncmp(err.text, "front: xxx", 10), 0);
 	CU_ASSERT_STRING_EQUAL(err.text + ERR_TEXT_MAX - 4, "...");
+}
+
+static void test_err_says_what_the_system_said(void)
+{
+	struct err err = ERR_INIT;
+
+	CU_ASSERT_EQUAL(err_sys(&err, RC_NOTFOUND, ENOENT, "cannot read %s", "x"), RC_NOTFOUND);
+	ASSERT_STR(err.text, "cannot read x: No such file or directory");
+	err_sys(&err, RC_IO, 99999, "odd");
+	CU_ASSERT_EQUAL(strncmp(err.text, "odd: ", 5), 0);
+	CU_ASSERT_TRUE(strlen(err.text) > 5);
+	CU_ASSERT_EQUAL(err_sys(NULL, RC_IO, EIO, "nobody listens"), RC_IO);
 }
 
 static void test_span_table(void)
@@ -128,6 +141,7 @@ int main(void)
 	static const struct test tests[] = {
 		{"an error gains context", test_err_gains_context},
 		{"an error is one bounded line", test_err_is_one_bounded_line},
+		{"an error says what the system said", test_err_says_what_the_system_said},
 		{"spans", test_span_table},
 		{"a buffer keeps its maximum", test_buf_keeps_its_maximum},
 		{"an arena is zeroed, bounded, reusable",
