@@ -21,6 +21,10 @@ MUST_CHECK enum rc sha256_finish(struct sha256 *d, uint8_t ret[SHA256_LEN], stru
 struct sha256 *sha256_free(struct sha256 *d);
 
 MUST_CHECK enum rc sha256_of(struct span s, uint8_t ret[SHA256_LEN], struct err *err);
+/* The fetched algorithm, for calls of OpenSSL that want it (src/crypto only). Lives as long as the
+ * process. Any thread. */
+struct evp_md_st;
+MUST_CHECK enum rc sha256_algorithm(const struct evp_md_st **ret, struct err *err);
 /* Lower-case hex with a NUL. */
 void sha256_hex(const uint8_t d[SHA256_LEN], char ret[SHA256_HEX_SIZE]);
 
