@@ -30,14 +30,37 @@ static enum rc read_line(int fd, struct buf *out, struct err *err)
 	return RC_OK;
 }
 
+/* "ok", "ok: TEXT", "error: TEXT" as an object. NULL when it is none of them. */
+static json_t *object_of_words(struct span line)
+{
+	struct span rest = line, word;
+
+	if (!span_split(&rest, ':', &word))
+		return NULL;
+	rest = span_trim(rest);
+	if (span_eq_str(span_trim(word), "ok"))
+		return json_pack("{s:b, s:s%}", "ok", 1, "text", rest.len > 0 ? rest.p : "",
+				 rest.len);
+	if (span_eq_str(span_trim(word), "error"))
+		return json_pack("{s:b, s:s%}", "ok", 0, "error", rest.len > 0 ? rest.p : "",
+				 rest.len);
+	return NULL;
+}
+
 static enum rc parse_reply(struct span line, json_t **ret, struct err *err)
 {
 	json_error_t why;
-	json_t *reply = json_loadb(line.p != NULL ? line.p : "", line.len, 0, &why);
+	json_t *reply;
 
+	line = span_trim_fold(line);
+	if (span_starts(line, SPAN_LIT("{")))
+		reply = json_loadb(line.p, line.len, 0, &why);
+	else
+		reply = object_of_words(line);
 	if (!json_is_object(reply)) {
 		json_decref(reply);
-		return err_set(err, RC_UNAVAIL, "the reply is no JSON object");
+		return err_set(err, RC_UNAVAIL, "the reply '%.*s' is not understood",
+			       SPAN_ARG(span_sub(line, 0, 80)));
 	}
 	*ret = reply;
 	return RC_OK;
@@ -73,7 +96,7 @@ enum rc control_reply_ok(const json_t *reply, struct err *err)
 {
 	const char *text = json_string_value(json_object_get(reply, "error"));
 
-	if (json_is_true(json_object_get(reply, "ok")))
+	if (text == NULL && !json_is_false(json_object_get(reply, "ok")))
 		return RC_OK;
 	return err_set(err, RC_UNAVAIL, "%s", text != NULL ? text : "refused without a reason");
 }

@@ -6,6 +6,8 @@
 
 /* In the order of "mailseal --help". */
 const struct tool_verb *const tool_all_verbs[] = {
+	tool_verbs_daemon,
+	tool_verbs_completion,
 	tool_verbs_help,
 	NULL,
 };
