@@ -23,7 +23,8 @@ MUST_CHECK enum rc bodyhash_new(enum canon c, uint64_t limit, struct bodyhash **
 				struct err *err);
 /* Feed the next piece. Pieces may split anywhere, even between CR and LF. */
 MUST_CHECK enum rc bodyhash_update(struct bodyhash *bh, struct span piece, struct err *err);
-/* RFC 6376 3.4.3, 3.4.4: the end of the body. Once. RET_LENGTH (may be NULL): canonical octets. */
+/* RFC 6376 3.4.3, 3.4.4: the end of the body. Once. RET_LENGTH (may be NULL): canonical
+ * octets of the whole body, those past LIMIT too. */
 MUST_CHECK enum rc bodyhash_finish(struct bodyhash *bh, uint8_t ret[SHA256_LEN],
 				   uint64_t *ret_length, struct err *err);
 struct bodyhash *bodyhash_free(struct bodyhash *bh);
