@@ -39,7 +39,9 @@ MUST_CHECK enum rc fields_add(struct fields *f, struct span name, struct span va
 			      struct err *err);
 
 /* As a milter gets it. LEADING_SPACE: SMFIP_HDR_LEADSPC was negotiated and VALUE has all that stood
- * behind the colon; otherwise the MTA removed one space, which is put back.
+ * behind the colon; otherwise the MTA removed one space, which is put back unless VALUE begins with a
+ * tab or a fold: there none is likely to have been. (What the MTA did cannot be told for sure then;
+ * only the simple header canonicalization can see the difference.)
  * NAME may end in white space (obsolete syntax), which is cut and remembered. */
 MUST_CHECK enum rc fields_add_milter(struct fields *f, struct span name, struct span value,
 				     bool leading_space, struct err *err);
@@ -54,10 +56,10 @@ const struct field *fields_find(const struct fields *f, const char *name, size_t
 				size_t *ret_index);
 
 /* A message as a file has it, split: header fields into F, *RET_BODY what follows the empty line
- * (points into RAW). Lines may end in LF or CRLF. A first line "From " (mbox) is skipped, as are
- * the ">From " quoting marks not touched. A line that is no field ends the header, as an MTA does it:
- * it is the first line of the body. *RET_CRLF: the first line ends in CRLF.
- * RC_LIMIT past f->max_bytes. */
+ * (points into RAW). Lines may end in LF or CRLF. A first line "From " (mbox) is skipped
+ * (the obsolete "From : joe" is a field). A line that is no field (">From " too) ends the header, as
+ * an MTA does it: it is the first line of the body. *RET_CRLF: the first line ends in CRLF.
+ * RC_LIMIT past f->max_bytes; F is as before then. */
 MUST_CHECK enum rc fields_read(struct fields *f, struct span raw, struct span *ret_body,
 			       bool *ret_crlf, struct err *err);
 
