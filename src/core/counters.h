@@ -1,5 +1,8 @@
 /* core/counters.h - what happened since the daemon started. Any thread; each is exact, together they are not one
- * moment. */
+ * moment.
+ *
+ * Every message that reached its end is counted as exactly one of SIGNED, an UNSIGNED_ one, or TEMPFAILED; one that
+ * did not is ABORTED. */
 #ifndef CORE_COUNTERS_H
 #define CORE_COUNTERS_H
 
@@ -21,7 +24,8 @@ enum counter {
 	COUNT_UNSIGNED_NO_SELECTOR,
 	COUNT_UNSIGNED_EXISTING,
 	COUNT_UNSIGNED_TOO_LARGE,
-	COUNT_UNSIGNED_ERROR, /* a fault of ours and sign.on_error = "unsigned" */
+	COUNT_UNSIGNED_ERROR,	 /* a fault of ours and sign.on_error = "unsigned" */
+	COUNT_UNSIGNED_OBSERVED, /* would have been signed; observe = true */
 	COUNT_TEMPFAILED,
 	COUNT_ABORTED,
 	COUNT_RISKY, /* messages with a risk word */
@@ -36,6 +40,9 @@ struct counters {
 
 void counters_add(struct counters *c, enum counter which, uint64_t n);
 uint64_t counters_get(const struct counters *c, enum counter which);
+struct record;
+/* Count one message that reached its end. */
+void counters_message(struct counters *c, const struct record *r);
 /* "unsigned_not_trusted"; stable words. */
 const char *counter_name(enum counter which);
 

@@ -18,6 +18,22 @@ enum client_kind {
 	CLIENT_UNIX	/* a unix socket */
 };
 
+/* The milter macros that are of interest. */
+enum macro {
+	MACRO_QUEUE_ID,	    /* i */
+	MACRO_MTA_NAME,	    /* j */
+	MACRO_MTA_VERSION,  /* v */
+	MACRO_DAEMON_NAME,  /* {daemon_name} */
+	MACRO_AUTH_TYPE,    /* {auth_type} */
+	MACRO_AUTH_AUTHEN,  /* {auth_authen} */
+	MACRO_VERIFY,	    /* {verify} */
+	MACRO_CERT_SUBJECT, /* {cert_subject} */
+	MACRO_CERT_ISSUER,  /* {cert_issuer} */
+	MACROS
+};
+/* "i", "{daemon_name}": the MTA's own spelling. */
+const char *macro_name(enum macro m);
+
 struct facts {
 	/* of the connection */
 	enum client_kind client;

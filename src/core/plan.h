@@ -24,15 +24,17 @@ enum plan_reason {
 	REASON_NOT_TRUSTED,	/* "not trusted" */
 	REASON_FROM,		/* "From": missing, repeated, empty, ambiguous, ...; detail says */
 	REASON_NO_DOMAIN,	/* "domain not ours" */
-	REASON_DISABLED,	/* "disabled": sign.enabled = false or mode = "disabled" */
+	REASON_DISABLED,	/* "disabled": sign.enabled = false, or mode is not "enabled" */
 	REASON_LOCAL,		/* "local mail not signed": sign.local = false */
 	REASON_SENDER_MISMATCH, /* "sender mismatch": trust.sender_match = "require" */
 	REASON_NO_SELECTOR,	/* "no active selector": sign.before_dns */
 	REASON_EXISTING,	/* "signed already": sign.existing = "keep" */
 	REASON_TOO_LARGE,	/* "too large": limits.headers */
-	REASON_ERROR		/* "error": a fault of ours; sign.on_error */
+	REASON_ERROR,		/* "error": a fault of ours; sign.on_error */
+	REASONS
 };
 
+/* d= is domain->sign_domain, and the selectors are those that the catalogue has for that name. */
 struct plan_signature {
 	const struct conf_domain *domain;
 	const struct selector *selector;
@@ -49,15 +51,21 @@ struct plan {
 	struct plan_signature
 		*signatures; /* own domain first (topmost on the message), then sign.also */
 	size_t n_signatures;
-	bool check_existing; /* DKIM-Signature fields with our d= are there: verify them while the body goes by */
-	const char *warning; /* sender mismatch under "warn"; or NULL */
-	bool observe;	     /* log what would be done, do nothing */
+	bool check_existing; /* DKIM-Signature fields are there and sign.existing = "keep": those with our d= are
+			      * to be verified while the body goes by */
+	const char *
+		warning; /* sender mismatch under "warn", a domain of sign.also that cannot sign; or NULL */
+	bool observe; /* the domain has observe = true: log what would be done, do nothing */
 };
 
-/* RC_NOMEM only. Strings lie in ARENA. */
+/* The first reason that applies, in the order of enum plan_reason. RC_NOMEM only. Strings lie in ARENA, domains and
+ * selectors in SNAP. */
 MUST_CHECK enum rc plan_decide(const struct snapshot *snap, const struct facts *facts,
 			       const struct fields *fields, int64_t now, struct arena *arena,
 			       struct plan *ret, struct err *err);
+
+/* The message is not signed after all: REASON with its detail. */
+void plan_refuse(struct plan *p, enum plan_reason reason, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 const char *plan_reason_name(enum plan_reason r);
 

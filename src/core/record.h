@@ -12,14 +12,15 @@
 #include "conf/conf.h"
 #include "core/plan.h"
 
-/* design 3.7: what may break a signature after us. */
+/* What may break a signature after us. */
 enum risk {
 	RISK_8BIT =
 		1 << 0, /* "8bit": 8-bit bytes; a next hop without 8BITMIME forces a conversion */
 	RISK_LONG_LINE = 1 << 1, /* "long-line": over 998 octets */
 	RISK_BARE_CR = 1 << 2,	 /* "bare-cr" */
 	RISK_BARE_LF = 1 << 3,	 /* "bare-lf" */
-	RISK_NUL = 1 << 4	 /* "nul" */
+	RISK_NUL = 1 << 4,	 /* "nul" */
+	RISK_LAST = RISK_NUL
 };
 
 enum verdict { VERDICT_ACCEPT, VERDICT_TEMPFAIL };
@@ -27,20 +28,42 @@ enum verdict { VERDICT_ACCEPT, VERDICT_TEMPFAIL };
 struct record {
 	struct span queue_id; /* empty: shown as "NOQUEUE" */
 	enum verdict verdict;
-	const struct plan *plan;
-	size_t n_signed; /* signatures that the message now bears from us */
-	unsigned risks;	 /* enum risk, or-ed */
+	const struct plan *plan;   /* never NULL */
+	const struct facts *facts; /* or NULL; the OpenDKIM format names the client */
+	size_t n_signed;	   /* signatures that the message now bears from us */
+	unsigned risks;		   /* enum risk, or-ed */
 	struct span mail_from;
 	uint64_t body_bytes;
 	const char *error; /* text of a fault of ours, or NULL */
 	int64_t when;
 };
 
-/* Append the message's line(s), no final newline. Plain and JSON are one line; the OpenDKIM format is one line
- * for each signature made ("QUEUEID: DKIM-Signature field added (s=SEL, d=DOM)"), joined by LF. Hostile bytes
- * are escaped; a line is at most 1,000 bytes (the rest is cut with "..."). */
+/* Append the message's line(s), no final newline. Hostile bytes are escaped (core/line.h). A line is at most 1,000
+ * bytes, the rest is cut with "..."; a JSON line is whole instead, its strings are cut.
+ *
+ * Plain, one line:
+ *	QID: signed d=example.com s=rsa-1,ed-1 from=joe@example.com sender=<joe@example.com> trust="authenticated"
+ *		body=1234 risks=8bit
+ *	QID: would sign d=... s=... (observe) from=... sender=<...> trust="..."
+ *	QID: not signed: REASON (DETAIL) from=... sender=<...> trust="..."
+ *	QID: temporary failure: TEXT from=... sender=<...> trust="..."
+ * " d=... s=..." comes once a domain; from= only where From: was understood; trust= only where the message is
+ * trusted; body= and risks= only where the body was looked at and has some; warning="..." at the end.
+ *
+ * OpenDKIM: its own phrases, for the log readers that look for them; one line for each signature made ("QID:
+ * DKIM-Signature field added (s=SEL, d=DOM)"), joined by LF; the plain line where it has no phrase.
+ *
+ * JSON: an object with queue_id, time, result ("signed", "would sign", "not signed", "temporary failure"),
+ * signatures [{domain, selector, algorithm}], reason, detail, error, domain, from, sender, trust {trusted, source,
+ * why}, body_bytes, risks, warning; what does not apply is left out. */
 MUST_CHECK enum rc record_show(const struct record *r, enum conf_log_format format, struct buf *out,
 			       struct err *err);
+/* From: was read and gives an author. (The plan of a message that failed early is all zero.) */
+bool record_has_author(const struct record *r);
+/* The envelope sender without its angle brackets. */
+struct span record_sender(const struct record *r);
+/* "long-line" */
+const char *record_risk_name(enum risk risk);
 /* "8bit,long-line"; "" when none. */
 MUST_CHECK enum rc record_show_risks(unsigned risks, struct buf *out, struct err *err);
 /* The severity of the line: faults of ours are errors, warnings warn, everything else is info. */

@@ -1,7 +1,13 @@
 /* core/session.h - one connection of the mail server: events in, edits and a verdict out.
  *
  * The snapshot is pinned at MAIL and let go at the end of the message: a reload never changes a message that is
- * under way. All memory of a message lies in one arena. No call logs, no call asks the MTA for anything.
+ * under way. Header and plan lie in one bounded arena, the body is never kept. No call logs, no call asks the MTA
+ * for anything.
+ *
+ *	session_macro()*, session_connect(), session_helo(),
+ *	{ session_mail(), session_rcpt()*, session_header()*, session_end_of_headers(),
+ *	  session_body()*, session_end_of_message(), edits_apply(), session_finish(), session_release() }*
+ *
  * Thread rule: one thread at a time for each session; sessions share nothing but the snapshot store, the key cache
  * and the counters. Every call after session_new() may come in any order: what comes out of turn is ignored or
  * ends the message with a temporary failure, never crashes.
@@ -34,25 +40,10 @@ struct session_env {
 
 /* What is to be told to the MTA after an event. */
 enum session_next {
-	NEXT_GO_ON,   /* continue */
+	NEXT_GO_ON,   /* continue; at the end of the message: apply the edits, then accept */
 	NEXT_ACCEPT,  /* nothing will be done with this message: its record is ready */
 	NEXT_TEMPFAIL /* the message gets a temporary failure: its record is ready */
 };
-
-enum macro {
-	MACRO_QUEUE_ID,	    /* i */
-	MACRO_MTA_NAME,	    /* j */
-	MACRO_MTA_VERSION,  /* v */
-	MACRO_DAEMON_NAME,  /* {daemon_name} */
-	MACRO_AUTH_TYPE,    /* {auth_type} */
-	MACRO_AUTH_AUTHEN,  /* {auth_authen} */
-	MACRO_VERIFY,	    /* {verify} */
-	MACRO_CERT_SUBJECT, /* {cert_subject} */
-	MACRO_CERT_ISSUER,  /* {cert_issuer} */
-	MACROS
-};
-/* "i", "{daemon_name}" */
-const char *macro_name(enum macro m);
 
 struct session; /* opaque */
 
@@ -65,8 +56,9 @@ struct session *session_free(struct session *s);
 void session_set_leading_space(struct session *s, bool leading_space);
 bool session_leading_space(const struct session *s);
 
-/* Tell a macro before the event whose stage has it; VALUE is copied. Macros of the connection stay, those of the
- * message (i, auth, cert) are forgotten at MAIL. */
+/* Tell a macro before the event whose stage has it; VALUE is copied, VALUE.p == NULL forgets it. Macros of the
+ * connection stay. Those of the message (i, auth) are forgotten at MAIL, those of TLS (verify, cert) at HELO, unless
+ * they were told since the last event, so as that event's own. */
 MUST_CHECK enum rc session_macro(struct session *s, enum macro m, struct span value,
 				 struct err *err);
 
@@ -84,16 +76,22 @@ MUST_CHECK enum rc session_header(struct session *s, struct span name, struct sp
 MUST_CHECK enum rc session_end_of_headers(struct session *s, enum session_next *ret,
 					  struct err *err);
 MUST_CHECK enum rc session_body(struct session *s, struct span piece, struct err *err);
-/* Computes everything. On success *RET_EDITS (owned by the session until the next MAIL) is what to apply. */
+/* Computes everything. On success *RET_EDITS (owned by the session until the next MAIL or session_release()) is what
+ * to apply: every edit, or none. */
 MUST_CHECK enum rc session_end_of_message(struct session *s, enum session_next *ret,
 					  const struct edits **ret_edits, struct err *err);
 /* A call above failed, or the MTA refused an edit: the record becomes a temporary failure with ERR's text. */
 void session_fail(struct session *s, const struct err *err);
 /* After NEXT_ACCEPT, NEXT_TEMPFAIL, session_fail() or applied edits: count the message, then hand out its record
- * (good until the next MAIL, close or abort). NULL when there is none (counted once, whatever is called twice). */
+ * (good until session_release(), the next MAIL, close or abort). NULL when no message is ready; counted once,
+ * whatever is called twice. */
 const struct record *session_finish(struct session *s);
-/* The pinned snapshot of the message under way, or NULL. */
+/* The pinned snapshot: from MAIL until session_release(), the next MAIL, close or abort; or NULL. */
 const struct snapshot *session_snapshot(const struct session *s);
+/* The record has been written: let go of the message's memory and snapshot now, so that an idle connection holds on
+ * to neither. A message that was not finished counts as aborted. */
+void session_release(struct session *s);
+/* The MTA gave the message up. A finished one stays finished. */
 void session_abort(struct session *s);
 
 #endif
