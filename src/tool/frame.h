@@ -37,6 +37,9 @@ void tool_clear(struct tool *t);
 /* Run one command line as main() does, up to the exit status. */
 int tool_main(int argc, char **argv);
 
+/* Read the configuration anew the next time it is asked for. */
+void tool_forget_conf(struct tool *t);
+
 /* options.c: fill T from ARGV. Wrong: as tool_usage(). */
 MUST_CHECK enum rc options_read(struct tool *t, int argc, char **argv, struct err *err);
 extern const struct tool_option options_global[]; /* ends with name == NULL */

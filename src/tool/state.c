@@ -61,6 +61,12 @@ enum rc tool_conf(struct tool *t, const struct conf **ret, struct err *err)
 	return RC_OK;
 }
 
+void tool_forget_conf(struct tool *t)
+{
+	t->conf = conf_free(t->conf);
+	t->snapshot = snapshot_unref(t->snapshot);
+}
+
 enum rc tool_snapshot(struct tool *t, const struct snapshot **ret, struct err *err)
 {
 	const struct conf *conf;
