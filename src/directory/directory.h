@@ -15,7 +15,9 @@
 #include "crypto/digest.h"
 #include "dkim/alg.h"
 
-/* design 4. "removed" is no state: the row is gone (its name stays reserved, see selector_names). */
+/* standby (made) -> published (the right record was seen) -> active (signs) -> retiring (its record stays; signs
+ * until its successor's not_before) -> removed. Revoked: its record says so by an empty p=. "Removed" is no state:
+ * the row is gone, its name stays reserved for ever. */
 enum sel_state { SEL_STANDBY, SEL_PUBLISHED, SEL_ACTIVE, SEL_RETIRING, SEL_REVOKED };
 
 const char *sel_state_name(enum sel_state s);
@@ -50,23 +52,27 @@ const struct selector *selector_list_domain(const struct selector_list *l, const
 const struct selector *selector_list_find(const struct selector_list *l, const char *domain,
 					  const char *name);
 
-/* design 3.4: among ACTIVE and RETIRING of ALG, the one with the greatest not_before <= NOW; ties by
- * greater created, then by name. NULL when none. Pure. */
+/* Among ACTIVE and RETIRING of ALG, the one with the greatest not_before <= NOW; ties by
+ * greater created, then by greater name. NULL when none. Pure. */
 const struct selector *selector_for_signing(const struct selector *s, size_t n, enum dkim_alg alg,
 					    int64_t now);
 
 struct directory;
 
 struct directory_ops {
+	/* Differs whenever the content does. Cheap: made to be polled on an open handle, which also notices that
+	 * another file was put in the place of the one it has open (a restore). */
 	enum rc (*generation)(struct directory *d, int64_t *ret, struct err *err);
 	enum rc (*load)(struct directory *d, struct selector_list **ret, struct err *err);
-	/* RC_EXISTS: the name was used before (also by a selector since removed). */
+	/* RC_EXISTS: the name was used before (also by a selector since removed). The revision becomes 1. */
 	enum rc (*selector_add)(struct directory *d, const struct selector *s, struct err *err);
-	/* One transaction: FROM's old active one of the same algorithm becomes retiring, this one active with
-	 * NOT_BEFORE. RC_AGAIN: revision moved on. */
+	/* One transaction: the domain's old active one of the same algorithm becomes retiring, this one active with
+	 * NOT_BEFORE (> 0); any other that would begin at NOT_BEFORE or later is set to begin before it, so that
+	 * from NOT_BEFORE on this one signs. RC_AGAIN: revision moved on; RC_NOTFOUND. */
 	enum rc (*selector_activate)(struct directory *d, const struct selector *s,
 				     int64_t not_before, int64_t now, struct err *err);
-	/* RC_AGAIN: s->revision is not the current one. */
+	/* RC_AGAIN: s->revision is not the current one; RC_NOTFOUND; RC_INPUT for SEL_ACTIVE. PUBLISHED sets
+	 * seen_since to NOW, STANDBY to 0; RETIRING sets retired. */
 	enum rc (*selector_set_state)(struct directory *d, const struct selector *s,
 				      enum sel_state state, int64_t now, struct err *err);
 	enum rc (*selector_remove)(struct directory *d, const struct selector *s, struct err *err);
@@ -86,9 +92,10 @@ struct directory {
 
 enum directory_mode { DIRECTORY_READ, DIRECTORY_WRITE, DIRECTORY_CREATE };
 
-/* STATE_DIR/catalogue.db. READ never writes and needs no -wal to exist. RC_NOTFOUND: no catalogue yet;
- * RC_CONF: corrupt, or of a newer schema (the text says which); RC_UNAVAIL: locked past the busy timeout;
- * RC_PERM. CREATE makes STATE_DIR's file and brings an older schema up. */
+/* STATE_DIR/catalogue.db. READ changes nothing and needs no -wal to exist; it may have to make the -shm file that
+ * readers and writers share, so STATE_DIR must be writable for it too (RC_PERM says so). RC_NOTFOUND: no catalogue
+ * yet; RC_CONF: corrupt, empty, or of a newer schema (the text says which); RC_UNAVAIL: locked past the busy timeout
+ * (READ 1 s, else 5 s); RC_PERM. CREATE makes STATE_DIR and its file; WRITE and CREATE bring an older schema up. */
 MUST_CHECK enum rc directory_open(const char *state_dir, enum directory_mode mode,
 				  struct directory **ret, struct err *err);
 struct directory *directory_close(struct directory *d);

@@ -1,9 +1,10 @@
 /* directory/keystore.h - STATE_DIR/keys: one PEM PKCS#8 file a key, named by fingerprint, never changed in
  * place; STATE_DIR/keys/trash for removed ones. Thread rule: any thread.
- * Write order (design 1): key file first, then the row; removal the other way round. */
+ * Write order: key file first, then the row; removal the other way round. */
 #ifndef DIRECTORY_KEYSTORE_H
 #define DIRECTORY_KEYSTORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,17 +14,21 @@
 #include "base/vec.h"
 #include "crypto/key.h"
 
+/* 64 digits of lower-case hex, which become the name of a file. S may be NULL. */
+bool fingerprint_valid(const char *s);
+
 /* Makes STATE_DIR/keys (0700) and trash when missing. Writes fingerprint.pem 0600, synced. A file with that
  * fingerprint that is there already is a no-op. */
 MUST_CHECK enum rc keystore_put(const char *state_dir, const struct key *k, struct err *err);
-/* Owner, mode and every path component are checked each time a file is loaded; the text names the
+/* Owner (ours; for root the state directory's), mode and every path component are checked each time a file is loaded; the text names the
  * component at fault. RC_NOTFOUND, RC_PERM, RC_INPUT (not this key). */
 MUST_CHECK enum rc keystore_get(const char *state_dir, const char *fingerprint, struct key **ret,
 				struct err *err);
-/* Move to trash/ (kept 30 days). Missing: RC_NOTFOUND. */
+/* Move to trash/, and delete there what was moved more than 30 days before NOW. Missing: RC_NOTFOUND. */
 MUST_CHECK enum rc keystore_trash(const char *state_dir, const char *fingerprint, int64_t now,
 				  struct err *err);
-/* Every fingerprint that has a file: a vec of char[SHA256_HEX_SIZE]. */
+/* Every fingerprint that has a file, sorted: RET is made a vec of char[SHA256_HEX_SIZE], to be cleared by the
+ * caller; empty where no key was ever made. */
 MUST_CHECK enum rc keystore_list(const char *state_dir, struct vec *ret, struct err *err);
 
 /* Parsed keys of the whole process by fingerprint: bounded, filled on first use by one thread while others that
@@ -38,5 +43,7 @@ MUST_CHECK enum rc keycache_get(struct keycache *c, const char *fingerprint, str
 				struct err *err);
 /* Drop remembered failures, so that a mended key is seen at once (called on reload). */
 void keycache_forget_failures(struct keycache *c);
+/* For tests: seconds that never run backwards, instead of CLOCK_MONOTONIC. Before the first keycache_get(). */
+void keycache_set_clock(struct keycache *c, int64_t (*clock)(void));
 
 #endif

@@ -1,0 +1,323 @@
+/* Reading the catalogue, checking and copying it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "directory/keystore.h"
+#include "directory/sqlite_db.h"
+
+/* A bound for a catalogue that is damaged, or not ours; 100,000 selectors take some 60 MB. */
+static const size_t LIST_MAX_BYTES = (size_t)1 << 30;
+
+enum rc catalogue_prepare(struct catalogue *c, const char *sql, sqlite3_stmt **ret, struct err *err)
+{
+	int code = sqlite3_prepare_v2(c->db, sql, -1, ret, NULL);
+
+	return code == SQLITE_OK ? RC_OK : err_sqlite(err, c->db, code, c->path);
+}
+
+enum rc catalogue_exec(struct catalogue *c, const char *sql, struct err *err)
+{
+	int code = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? RC_OK : err_sqlite(err, c->db, code, c->path);
+}
+
+enum rc catalogue_int(struct catalogue *c, const char *sql, int64_t *ret, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	enum rc rc = catalogue_prepare(c, sql, &st, err);
+	int code;
+
+	if (rc != RC_OK)
+		return rc;
+	code = sqlite3_step(st);
+	if (code == SQLITE_ROW)
+		*ret = sqlite3_column_int64(st, 0);
+	else if (code == SQLITE_DONE)
+		rc = err_set(err, RC_CONF, "%s: damaged: a row is missing", c->path);
+	else
+		rc = err_sqlite(err, c->db, code, c->path);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+/* ---- reading ---- */
+
+static enum rc bad_row(struct catalogue *c, const char *domain, const char *name, const char *what,
+		       struct err *err)
+{
+	return err_set(err, RC_CONF,
+		       "%s: selector '%s' of '%s': %s; bring the catalogue back with "
+		       "'mailseal restore FILE --force'",
+		       c->path, name != NULL ? name : "", domain != NULL ? domain : "", what);
+}
+
+/* A column as a C string; NULL when it is NULL, or holds a NUL. */
+static const char *column_text(sqlite3_stmt *st, int column)
+{
+	const char *s = (const char *)sqlite3_column_text(st, column);
+
+	if (s != NULL && strlen(s) != (size_t)sqlite3_column_bytes(st, column))
+		return NULL;
+	return s;
+}
+
+#define SELECTOR_COLUMNS                                                                           \
+	"domain, name, alg, state, fingerprint, public, bits, created, not_before, seen_since, "   \
+	"retired, revision"
+
+static enum rc copy_texts(struct catalogue *c, sqlite3_stmt *st, struct arena *a,
+			  const char *last_domain, struct selector *s, struct err *err)
+{
+	const char *domain = column_text(st, 0), *name = column_text(st, 1);
+	const char *public_base64 = column_text(st, 5);
+
+	if (domain == NULL || *domain == '\0' || name == NULL || *name == '\0' ||
+	    public_base64 == NULL)
+		return bad_row(c, domain, name, "an empty name or key", err);
+	/* Selectors of one domain are mostly made one after the other: its name is kept once. */
+	s->domain = last_domain != NULL && strcmp(last_domain, domain) == 0
+			    ? last_domain
+			    : arena_strdup(a, domain);
+	s->name = arena_strdup(a, name);
+	s->public_base64 = arena_strdup(a, public_base64);
+	if (s->domain == NULL || s->name == NULL || s->public_base64 == NULL)
+		return err_set(err, RC_NOMEM, "%s: out of memory", c->path);
+	return RC_OK;
+}
+
+static enum rc read_selector(struct catalogue *c, sqlite3_stmt *st, struct arena *a,
+			     const char *last_domain, struct selector *s, struct err *err)
+{
+	const char *alg = column_text(st, 2), *state = column_text(st, 3);
+	const char *fingerprint = column_text(st, 4);
+	enum rc rc = copy_texts(c, st, a, last_domain, s, err);
+
+	if (rc != RC_OK)
+		return rc;
+	if (alg == NULL || !dkim_alg_read(span_str(alg), &s->alg))
+		return bad_row(c, s->domain, s->name, "an unknown algorithm", err);
+	if (state == NULL || !sel_state_read(state, &s->state))
+		return bad_row(c, s->domain, s->name, "an unknown state", err);
+	if (!fingerprint_valid(fingerprint))
+		return bad_row(c, s->domain, s->name, "no fingerprint", err);
+	memcpy(s->fingerprint, fingerprint, sizeof(s->fingerprint));
+	s->bits = (unsigned)sqlite3_column_int64(st, 6);
+	s->created = sqlite3_column_int64(st, 7);
+	s->not_before = sqlite3_column_int64(st, 8);
+	s->seen_since = sqlite3_column_int64(st, 9);
+	s->retired = sqlite3_column_int64(st, 10);
+	s->revision = sqlite3_column_int64(st, 11);
+	return RC_OK;
+}
+
+static enum rc read_rows(struct catalogue *c, struct selector_list *l, size_t count,
+			 struct err *err)
+{
+	static const char sql[] = "SELECT " SELECTOR_COLUMNS " FROM selector";
+	const char *last_domain = NULL;
+	sqlite3_stmt *st = NULL;
+	enum rc rc = catalogue_prepare(c, sql, &st, err);
+	int code = SQLITE_DONE;
+
+	while (rc == RC_OK && (code = sqlite3_step(st)) == SQLITE_ROW && l->n < count) {
+		rc = read_selector(c, st, l->arena, last_domain, &l->at[l->n], err);
+		last_domain = l->at[l->n].domain;
+		l->n += rc == RC_OK;
+	}
+	if (rc == RC_OK && code != SQLITE_DONE)
+		rc = err_sqlite(err, c->db, code == SQLITE_ROW ? SQLITE_CORRUPT : code, c->path);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int compare_selectors(const void *a, const void *b)
+{
+	const struct selector *x = a, *y = b;
+	int order = strcmp(x->domain, y->domain);
+
+	if (order == 0)
+		order = (x->alg > y->alg) - (x->alg < y->alg);
+	return order != 0 ? order : strcmp(x->name, y->name);
+}
+
+static enum rc read_list(struct catalogue *c, struct selector_list *l, struct err *err)
+{
+	int64_t count = 0;
+	enum rc rc;
+
+	rc = catalogue_int(c, "SELECT generation FROM meta", &l->generation, err);
+	if (rc == RC_OK)
+		rc = catalogue_int(c, "SELECT count(*) FROM selector", &count, err);
+	if (rc != RC_OK)
+		return rc;
+	l->at = arena_calloc(l->arena, (size_t)count + 1, sizeof(*l->at));
+	if (l->at == NULL)
+		return err_set(err, RC_NOMEM, "%s: out of memory", c->path);
+	return read_rows(c, l, (size_t)count, err);
+}
+
+enum rc catalogue_load(struct directory *d, struct selector_list **ret, struct err *err)
+{
+	struct catalogue *c = (struct catalogue *)d;
+	struct arena *a = arena_new(LIST_MAX_BYTES);
+	struct selector_list *l = a != NULL ? arena_alloc(a, sizeof(*l)) : NULL;
+	enum rc rc;
+
+	if (l == NULL) {
+		arena_free(a);
+		return err_set(err, RC_NOMEM, "%s: out of memory", c->path);
+	}
+	l->arena = a;
+	rc = catalogue_reopen_if_replaced(c, err);
+	/* One transaction, so that the list and its generation are of one moment. */
+	if (rc == RC_OK)
+		rc = catalogue_exec(c, "BEGIN", err);
+	if (rc == RC_OK) {
+		rc = read_list(c, l, err);
+		sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
+	}
+	if (rc != RC_OK) {
+		arena_free(a);
+		return rc;
+	}
+	qsort(l->at, l->n, sizeof(*l->at), compare_selectors);
+	*ret = l;
+	return RC_OK;
+}
+
+enum rc catalogue_generation(struct directory *d, int64_t *ret, struct err *err)
+{
+	struct catalogue *c = (struct catalogue *)d;
+	enum rc rc = catalogue_reopen_if_replaced(c, err);
+	int64_t generation = 0;
+
+	if (rc == RC_OK)
+		rc = catalogue_int(c, "SELECT generation FROM meta", &generation, err);
+	if (rc == RC_OK)
+		*ret = generation;
+	return rc;
+}
+
+enum rc catalogue_name_used(struct directory *d, const char *domain, const char *name, bool *ret,
+			    struct err *err)
+{
+	static const char sql[] = "SELECT 1 FROM selector_name WHERE domain = ?1 AND name = ?2";
+	struct catalogue *c = (struct catalogue *)d;
+	sqlite3_stmt *st = NULL;
+	enum rc rc = catalogue_prepare(c, sql, &st, err);
+	int code;
+
+	if (rc != RC_OK)
+		return rc;
+	sqlite3_bind_text(st, 1, domain, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, name, -1, SQLITE_STATIC);
+	code = sqlite3_step(st);
+	if (code == SQLITE_ROW || code == SQLITE_DONE)
+		*ret = code == SQLITE_ROW;
+	else
+		rc = err_sqlite(err, c->db, code, c->path);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+/* ---- integrity and copies ---- */
+
+static enum rc run_check(struct catalogue *c, const char *pragma, const char *good, struct err *err)
+{
+	sqlite3_stmt *st = NULL;
+	enum rc rc = catalogue_prepare(c, pragma, &st, err);
+	int code;
+
+	if (rc != RC_OK)
+		return rc;
+	code = sqlite3_step(st);
+	if (code == SQLITE_ROW) {
+		const char *text = (const char *)sqlite3_column_text(st, 0);
+
+		if (text == NULL || good == NULL || strcmp(text, good) != 0)
+			rc = err_set(err, RC_CONF,
+				     "%s: damaged: %s; bring it back with 'mailseal restore FILE "
+				     "--force'",
+				     c->path, text != NULL ? text : "a row refers to nothing");
+	} else if (code != SQLITE_DONE) {
+		rc = err_sqlite(err, c->db, code, c->path);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+enum rc catalogue_check(struct directory *d, struct err *err)
+{
+	struct catalogue *c = (struct catalogue *)d;
+	struct selector_list *l = NULL;
+	enum rc rc;
+
+	rc = run_check(c, "PRAGMA integrity_check(1)", "ok", err);
+	if (rc == RC_OK)
+		rc = run_check(c, "PRAGMA foreign_key_check", NULL, err);
+	if (rc == RC_OK)
+		rc = catalogue_load(d, &l, err);
+	selector_list_free(l);
+	return rc;
+}
+
+enum rc catalogue_make_file(const char *path, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int saved = errno;
+
+	if (fd >= 0) {
+		close(fd);
+		return RC_OK;
+	}
+	if (saved == EEXIST)
+		return err_set(err, RC_EXISTS, "%s: is there already", path);
+	if (saved == ENOENT)
+		return err_sys(err, RC_NOTFOUND, saved, "%s", path);
+	return err_sys(err, saved == EACCES || saved == EPERM || saved == EROFS ? RC_PERM : RC_IO,
+		       saved, "%s", path);
+}
+
+static enum rc copy_pages(struct catalogue *c, sqlite3 *to, const char *path, struct err *err)
+{
+	sqlite3_backup *b = sqlite3_backup_init(to, "main", c->db, "main");
+	int code;
+
+	if (b == NULL)
+		return err_sqlite(err, to, sqlite3_extended_errcode(to), path);
+	sqlite3_backup_step(b, -1);
+	code = sqlite3_backup_finish(b);
+	if (code != SQLITE_OK)
+		return err_sqlite(err, to, code, path);
+	/* The copy is one file, with no -wal that could be left behind. */
+	code = sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+	return code == SQLITE_OK ? RC_OK : err_sqlite(err, to, code, path);
+}
+
+enum rc catalogue_backup(struct directory *d, const char *path, struct err *err)
+{
+	struct catalogue *c = (struct catalogue *)d;
+	sqlite3 *to = NULL;
+	enum rc rc = catalogue_make_file(path, err);
+	int code;
+
+	if (rc != RC_OK)
+		return rc;
+	code = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = code == SQLITE_OK ? copy_pages(c, to, path, err) : err_sqlite(err, to, code, path);
+	code = sqlite3_close(to);
+	if (rc == RC_OK && code != SQLITE_OK)
+		rc = err_set(err, RC_IO, "%s: %s", path, sqlite3_errstr(code));
+	if (rc == RC_OK)
+		rc = file_sync_parent(path, err);
+	if (rc != RC_OK)
+		unlink(path);
+	return rc;
+}

@@ -1,0 +1,46 @@
+/* directory/sqlite_db.h - the inside of the catalogue, shared by the sqlite_*.c files only. */
+#ifndef DIRECTORY_SQLITE_DB_H
+#define DIRECTORY_SQLITE_DB_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "directory/sqlite.h"
+
+struct catalogue {
+	struct directory base;
+	sqlite3 *db; /* NULL after the file was replaced by one that cannot be opened */
+	char *path;
+	enum directory_mode mode;
+	int busy_ms;
+	dev_t device; /* of the file that is open: a restore puts another in its place */
+	ino_t inode;
+};
+
+MUST_CHECK enum rc catalogue_prepare(struct catalogue *c, const char *sql, sqlite3_stmt **ret,
+				     struct err *err);
+MUST_CHECK enum rc catalogue_exec(struct catalogue *c, const char *sql, struct err *err);
+/* The first column of the one row that SQL gives. */
+MUST_CHECK enum rc catalogue_int(struct catalogue *c, const char *sql, int64_t *ret,
+				 struct err *err);
+/* An open handle goes on with the file that stands at its path now. */
+MUST_CHECK enum rc catalogue_reopen_if_replaced(struct catalogue *c, struct err *err);
+
+/* Make PATH, empty and 0600, for SQLite to fill: it would choose the mode by the umask. RC_EXISTS. */
+MUST_CHECK enum rc catalogue_make_file(const char *path, struct err *err);
+
+/* The calls of struct directory_ops. */
+enum rc catalogue_generation(struct directory *d, int64_t *ret, struct err *err);
+enum rc catalogue_load(struct directory *d, struct selector_list **ret, struct err *err);
+enum rc catalogue_name_used(struct directory *d, const char *domain, const char *name, bool *ret,
+			    struct err *err);
+enum rc catalogue_backup(struct directory *d, const char *path, struct err *err);
+enum rc catalogue_check(struct directory *d, struct err *err);
+enum rc catalogue_selector_add(struct directory *d, const struct selector *s, struct err *err);
+enum rc catalogue_selector_activate(struct directory *d, const struct selector *s,
+				    int64_t not_before, int64_t now, struct err *err);
+enum rc catalogue_selector_set_state(struct directory *d, const struct selector *s,
+				     enum sel_state state, int64_t now, struct err *err);
+enum rc catalogue_selector_remove(struct directory *d, const struct selector *s, struct err *err);
+
+#endif
