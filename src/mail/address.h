@@ -2,7 +2,8 @@
  *
  * Comments and folding white space are allowed wherever the grammar allows them, obsolete routes
  * (<@a,@b:user@c>) and obsolete spacing around dots too. Everything else is RC_INPUT: never guessed.
- * Depth of comments and number of mailboxes are bounded. Pure; spans point into VALUE or the arena.
+ * Empty members of a list (4.4) are skipped. Depth of comments and number of mailboxes are bounded,
+ * cost is linear. Pure; spans point into VALUE or the arena.
  */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H
@@ -12,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
 
@@ -27,22 +29,25 @@ struct address_list {
 	struct mailbox *at;
 	size_t n;
 	bool has_group; /* "name: ... ;" occurred, possibly with no mailbox in it */
+	bool unusual;	/* white space, comments or a route inside an address: legal, but rare, and
+			   readers differ */
 };
 
 /* At most this many mailboxes in one field; more is RC_LIMIT. */
 #define ADDRESS_MAX 10000
 
-MUST_CHECK enum rc address_list_read(struct span value, struct arena *arena,
-				     struct address_list *ret, struct err *err);
+/* RC_INPUT: the text says where; an empty list is RC_OK with n = 0. */ MUST_CHECK enum rc
+address_list_read(struct span value, struct arena *arena, struct address_list *ret,
+		  struct err *err);
 
 /* One address of an SMTP envelope: "<user@dom>" or "user@dom" (Postfix gives non-SMTP senders bare),
  * "<>" or "" is the null address (local and domain empty, RC_OK), source routes are dropped,
- * "<postmaster>" has no domain. */
+ * "<postmaster>" has no domain. Neither white space nor comments are allowed inside. */
 MUST_CHECK enum rc address_envelope_read(struct span text, struct arena *arena, struct mailbox *ret,
 					 struct err *err);
 
-/* local@domain, the local part quoted where RFC 5321 4.1.2 needs it, appended to OUT. */
-struct buf;
+/* local@domain, the local part quoted where RFC 5321 4.1.2 needs it, appended to OUT; nothing for the
+ * null address. */
 MUST_CHECK enum rc address_show(const struct mailbox *m, struct buf *out, struct err *err);
 
 #endif

@@ -29,14 +29,17 @@ struct from {
 	char domain[DOMAIN_SIZE]; /* A-labels; set when FROM_GOOD */
 	struct address_list
 		list;	       /* the mailboxes of the strict reading; n = 0 when there is none */
-	struct mailbox author; /* the mailbox whose domain was taken (the first one of it) */
+	struct mailbox author; /* the mailbox whose domain was taken (the first one of it); when the
+				  strict reading failed, its local part is empty unless all
+				  readings have the same */
 	bool by_sender;	       /* several domains: Sender: decided */
 };
 
 /* One mailbox: its domain. Several of one domain: that one. Of several: the domain of Sender: when it
  * is among them. A field that the strict grammar refuses is read in the ways that readers in the field
  * read it (first angle address, last angle address, first address, every address-like word outside
- * angles, with and without comments and quotes); it is FROM_GOOD only where all give one domain.
+ * angles, with and without comments and quotes); it is FROM_GOOD only where all give one domain. The
+ * same goes for what is legal but read differently (white space, comments, routes inside an address).
  * A NUL, or a line end that is no fold, is FROM_SYNTAX. Fails with RC_NOMEM only. */
 MUST_CHECK enum rc from_read(const struct fields *fields, struct arena *arena, struct from *ret,
 			     struct err *err);
