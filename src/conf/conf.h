@@ -19,7 +19,7 @@
 #include "dkim/alg.h"
 #include "dkim/sign.h"
 
-#define CONF_DEFAULT_FILE "/etc/mailseal/mailseal.conf"
+#define CONF_DEFAULT_FILE SYSCONFDIR "/mailseal/mailseal.conf"
 
 enum conf_log_target { LOG_AUTO, LOG_STDERR, LOG_SYSLOG, LOG_JOURNAL };
 enum conf_log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };
@@ -30,6 +30,7 @@ enum conf_repair { REPAIR_NONE, REPAIR_MIME };
 enum conf_before_dns { BEFORE_DNS_UNSIGNED, BEFORE_DNS_SIGN, BEFORE_DNS_TEMPFAIL };
 enum conf_on_error { ON_ERROR_TEMPFAIL, ON_ERROR_UNSIGNED };
 enum conf_dns_check { DNS_CHECK_ALL, DNS_CHECK_RESOLVER, DNS_CHECK_NONE };
+/* Nothing signs for a domain that is not MODE_ENABLED; MODE_TEST is accepted with a note, no more yet. */
 enum conf_mode { MODE_DISABLED, MODE_TEST, MODE_ENABLED };
 
 /* An IPv4 or IPv6 network; IPv4-mapped IPv6 addresses are matched as IPv4. */
@@ -144,8 +145,11 @@ struct conf_problem {
 };
 
 struct conf_problems {
-	struct vec v; /* of struct conf_problem, sorted by file and line by conf_read() */
-	size_t errors, warnings;
+	/* Of struct conf_problem, sorted by file and line by conf_read(). At most the first 1000 of each
+	 * severity are here; the counts are of all. */
+	struct vec v;
+	size_t errors, warnings, notes;
+	bool lost; /* out of memory: one is missing */
 };
 
 void conf_problems_init(struct conf_problems *p);
@@ -155,14 +159,16 @@ MUST_CHECK enum rc conf_problem_show(const struct conf_problem *p, struct buf *o
 				     struct err *err);
 
 /* FILE and the domains.d beside it. On errors: RC_CONF, *RET untouched, PROBLEMS filled, err names the count
- * and the first one. RC_NOTFOUND when FILE is not there. Warnings and notes come with success as well. */
+ * and the first one. RC_NOTFOUND when FILE is not there, RC_PERM when it may not be read. Warnings and notes
+ * come with success as well. PROBLEMS may be NULL; what was in it goes. */
 MUST_CHECK enum rc conf_read(const char *file, struct conf **ret, struct conf_problems *problems,
 			     struct err *err);
 struct conf *conf_free(struct conf *c);
 
 /* The domain called NAME (A-labels), by name or alias. Logarithmic. */
 const struct conf_domain *conf_domain_find(const struct conf *c, const char *name);
-/* design 3.2: exact, else the nearest parent that has subdomains = true. */
+/* The domain whose configuration covers mail of NAME: exact, else the nearest parent that has
+ * subdomains = true. Its mode is not looked at. */
 const struct conf_domain *conf_domain_for_mail(const struct conf *c, const char *name);
 
 bool conf_network_has(const struct conf_network *n, const uint8_t *addr, unsigned bytes);
