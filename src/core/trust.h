@@ -44,7 +44,8 @@ void trust_decide(const struct conf_trust *conf, const struct facts *facts,
  *  - A login "joe@example.com" must be of From's domain: the same domain of ours, by name, alias or subdomain. Its
  *    local part is not compared (joe may write as info@). A bare login "joe" names no domain: it must be the local
  *    part of From (address extension and case apart), unless one domain only is configured.
- *  - The envelope sender must be of From's domain in the same sense, or of a subdomain of it that is nobody else's.
+ *  - The envelope sender must be of From's domain in the same sense, or of the domain that signs for it, or of a
+ *    subdomain of it that is nobody else's.
  * *RET false: WHY (one line) says what differs. RC_NOMEM only. */
 MUST_CHECK enum rc trust_sender_matches(const struct conf *conf, const struct facts *facts,
 					const struct trust *trust, const struct from *from,
