@@ -1,0 +1,144 @@
+#include "core/recordjson.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "core/line.h"
+#include "dkim/alg.h"
+#include "mail/address.h"
+
+/* Longest string from outside. */
+enum { TEXT_MAX = 320 };
+
+/* Every set function takes the object as it is built and says whether all went well so far. */
+static bool set_text(json_t *o, const char *key, struct span s)
+{
+	struct buf text;
+	bool good;
+
+	buf_init(&text, SIZE_MAX / 2);
+	good = line_escape(s, '\0', TEXT_MAX, &text, NULL) == RC_OK &&
+	       json_object_set_new(o, key, json_stringn(text.p != NULL ? text.p : "", text.len)) ==
+		       0;
+	buf_clear(&text);
+	return good;
+}
+
+static bool set_string(json_t *o, const char *key, const char *s)
+{
+	return s == NULL || s[0] == '\0' || set_text(o, key, span_str(s));
+}
+
+static const char *result_name(const struct record *r)
+{
+	if (r->verdict == VERDICT_TEMPFAIL)
+		return "temporary failure";
+	if (r->plan->reason != REASON_NONE)
+		return "not signed";
+	return r->plan->observe ? "would sign" : "signed";
+}
+
+static bool set_signatures(json_t *o, const struct record *r)
+{
+	const struct plan *p = r->plan;
+	json_t *all;
+
+	if (r->verdict == VERDICT_TEMPFAIL || p->reason != REASON_NONE)
+		return true;
+	all = json_array();
+	for (size_t i = 0; i < p->n_signatures; i++) {
+		const struct plan_signature *s = &p->signatures[i];
+
+		/* Appending fails when either is NULL, and takes over the new one in any case. */
+		if (json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "domain",
+							 s->domain->sign_domain, "selector",
+							 s->selector->name, "algorithm",
+							 dkim_alg_name(s->selector->alg))) != 0) {
+			json_decref(all);
+			return false;
+		}
+	}
+	return json_object_set_new(o, "signatures", all) == 0;
+}
+
+static bool set_reason(json_t *o, const struct record *r)
+{
+	if (r->plan->reason == REASON_NONE)
+		return true;
+	return set_string(o, "reason", plan_reason_name(r->plan->reason)) &&
+	       set_string(o, "detail", r->plan->detail) && set_string(o, "error", r->error);
+}
+
+static bool set_author(json_t *o, const struct record *r)
+{
+	const struct plan *p = r->plan;
+	struct buf address;
+	bool good;
+
+	if (!record_has_author(r))
+		return true;
+	buf_init(&address, SIZE_MAX / 2);
+	good = address_show(&p->from.author, &address, NULL) == RC_OK &&
+	       set_text(o, "from", buf_span(&address));
+	buf_clear(&address);
+	return good && (p->domain == NULL || set_string(o, "domain", p->domain->name));
+}
+
+static bool set_trust(json_t *o, const struct trust *t)
+{
+	json_t *trust;
+
+	if (t->why[0] == '\0') /* never decided */
+		return true;
+	trust = json_object();
+	return json_object_set_new(o, "trust", trust) == 0 &&
+	       json_object_set_new(trust, "trusted", json_boolean(t->trusted)) == 0 &&
+	       set_string(trust, "source", trust_source_name(t->source)) &&
+	       set_string(trust, "why", t->why);
+}
+
+static bool set_risks(json_t *o, unsigned risks)
+{
+	json_t *all;
+
+	if (risks == 0)
+		return true;
+	all = json_array();
+	if (json_object_set_new(o, "risks", all) != 0)
+		return false;
+	for (unsigned risk = 1; risk <= RISK_LAST; risk <<= 1)
+		if ((risks & risk) != 0 &&
+		    json_array_append_new(all, json_string(record_risk_name((enum risk)risk))) != 0)
+			return false;
+	return true;
+}
+
+static bool set_all(json_t *o, const struct record *r)
+{
+	const struct span noqueue = SPAN_LIT("NOQUEUE");
+
+	return set_text(o, "queue_id", r->queue_id.len != 0 ? r->queue_id : noqueue) &&
+	       json_object_set_new(o, "time", json_integer(r->when)) == 0 &&
+	       set_string(o, "result", result_name(r)) && set_signatures(o, r) &&
+	       set_reason(o, r) && set_author(o, r) && set_text(o, "sender", record_sender(r)) &&
+	       set_trust(o, &r->plan->trust) &&
+	       json_object_set_new(o, "body_bytes", json_integer((json_int_t)r->body_bytes)) == 0 &&
+	       set_risks(o, r->risks) && set_string(o, "warning", r->plan->warning);
+}
+
+enum rc record_show_json(const struct record *r, struct buf *out, struct err *err)
+{
+	json_t *o = json_object();
+	char *text = NULL;
+	enum rc rc = RC_NOMEM;
+
+	if (o != NULL && set_all(o, r))
+		text = json_dumps(o, JSON_COMPACT);
+	if (text != NULL)
+		rc = buf_adds(out, text, err);
+	else
+		err_set(err, rc, "out of memory (record as JSON)");
+	free(text);
+	json_decref(o);
+	return rc;
+}
