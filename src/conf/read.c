@@ -27,12 +27,14 @@ static void read_key(struct value_reader *r, const struct schema_key *k, const s
 		     void *base)
 {
 	union scratch scratch;
+	size_t errors = r->problems->errors;
 
 	if (k->field == SCHEMA_NO_FIELD)
 		k->read(r, k, n, &scratch);
 	else
 		k->read(r, k, n, (char *)base + k->field);
-	note_later(r, k, n);
+	if (r->problems->errors == errors)
+		note_later(r, k, n);
 }
 
 /* Names that may stand where an unknown one was found. */

@@ -32,11 +32,8 @@ static void snapshot_free(struct snapshot_private *s)
 static void no_catalogue(struct snapshot_private *s, struct conf_problems *problems,
 			 const struct err *why)
 {
-	conf_problems_add(
-		problems, CONF_WARNING, s->conf->file, 0,
-		"there is no catalogue yet (%s): nothing is signed before "
-		"`mailseal setup DOMAIN` or `mailseal selector add DOMAIN` has made a key",
-		why->text);
+	conf_problems_add(problems, CONF_WARNING, s->conf->file, 0,
+			  "nothing can be signed before there is a key: %s", why->text);
 	conf_problems_sort(problems);
 }
 
