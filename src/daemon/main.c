@@ -144,12 +144,13 @@ static enum rc start(struct daemon *d, struct snapshot *first, struct err *err)
 		return rc;
 	changes_summary(first, summary, sizeof(summary));
 	snapshot_store_swap(d->store, snapshot_ref(first));
+	rc = start_threads(d, conf, err);
+	if (rc != RC_OK)
+		return rc;
 	log_say(LEVEL_INFO, "mailseald %s listens on %s, %s", PACKAGE_VERSION, conf->milter_socket,
 		summary);
-	rc = start_threads(d, conf, err);
-	if (rc == RC_OK)
-		notify_ready("%s", summary);
-	return rc;
+	notify_ready("%s", summary);
+	return RC_OK;
 }
 
 /* --- stop ------------------------------------------------------------------------------------- */
@@ -193,8 +194,9 @@ static void stop(struct daemon *d)
 	unsigned connections, messages;
 
 	notify_stopping();
-	milter_stop();
+	milter_retire();
 	drain(d->stop_timeout);
+	milter_stop();
 	reloader_stop(d->reloader);
 	d->control = control_free(d->control);
 	d->reloader = reloader_free(d->reloader);

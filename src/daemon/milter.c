@@ -39,7 +39,7 @@ static bool tcp;
 static struct socket_file socket_file = {.path = NULL, .lock = -1};
 static pthread_t thread;
 static void (*when_ended)(void);
-static atomic_bool stopping, ended;
+static atomic_bool retired, stopping, ended;
 static _Atomic unsigned open_connections, open_messages;
 static _Atomic int64_t last_word; /* when any connection last said something, ms */
 
@@ -570,16 +570,28 @@ enum rc milter_start(void (*on_end)(void), struct err *err)
 	return RC_OK;
 }
 
+void milter_retire(void)
+{
+	struct err err = ERR_INIT;
+
+	if (retired)
+		return;
+	retired = true;
+	if (listener >= 0 && !ended && socket_retire(listener, &err) != RC_OK)
+		log_say(LEVEL_WARNING, "%s", err.text);
+	socket_remove(&socket_file);
+}
+
 void milter_stop(void)
 {
+	milter_retire();
 	if (stopping)
 		return;
 	stopping = true;
 	smfi_stop();
 	/* It looks at that only when accept() returns, or every 5 s. */
-	if (!ended)
+	if (!ended && listener >= 0)
 		socket_wake(listener);
-	socket_remove(&socket_file);
 }
 
 void milter_load(unsigned *ret_connections, unsigned *ret_messages)

@@ -24,6 +24,8 @@ MUST_CHECK enum rc milter_open(const struct milter_setup *setup, const struct se
 MUST_CHECK enum rc milter_start(void (*on_end)(void), struct err *err);
 
 /* Accept no more and remove the socket; connections go on. */
+void milter_retire(void);
+/* The end: libmilter stops working, also on what is under way. */
 void milter_stop(void);
 
 /* How many are open, and how many of these have a message under way. */

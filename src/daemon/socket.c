@@ -241,6 +241,40 @@ enum rc socket_set_nodelay(int listener, bool *ret_tcp, struct err *err)
 	return RC_OK;
 }
 
+/* A listening socket with a name that the kernel picks. */
+static int open_unknown(void)
+{
+	const struct sockaddr_un nameless = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 &&
+	    (bind(fd, (const struct sockaddr *)&nameless, sizeof(nameless.sun_family)) != 0 ||
+	     listen(fd, 1) != 0)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* libmilter goes on with its connections only as long as its listener runs: smfi_stop() ends its workers, whatever
+ * they have in hand. So the listener keeps its descriptor, and the socket behind it is changed. */
+enum rc socket_retire(int listener, struct err *err)
+{
+	int old = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+	int fresh = open_unknown();
+	enum rc rc = RC_OK;
+
+	if (old < 0 || fresh < 0 || dup2(fresh, listener) < 0)
+		rc = err_sys(err, RC_IO, errno, "the listening socket cannot be closed early");
+	else
+		(void)shutdown(old, SHUT_RDWR); /* wakes whoever waits on it */
+	if (old >= 0)
+		close(old);
+	if (fresh >= 0)
+		close(fresh);
+	return rc;
+}
+
 void socket_wake(int listener)
 {
 	struct sockaddr_storage addr;

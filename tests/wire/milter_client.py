@@ -14,6 +14,7 @@ byte, so that it can also send what no mail server would.
 """
 import socket
 import struct
+import time
 
 # actions that a filter may ask for
 F_ADDHDRS, F_CHGBODY, F_ADDRCPT, F_DELRCPT, F_CHGHDRS, F_QUARANTINE = 1, 2, 4, 8, 16, 32
@@ -297,8 +298,16 @@ def open_socket(spec, timeout=30):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         address = (host, int(port))
     sock.settimeout(timeout)
+    end = time.monotonic() + timeout
     try:
-        sock.connect(address)
+        while True:
+            try:
+                sock.connect(address)
+                break
+            except BlockingIOError:   # the queue of a unix socket is full
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
     except OSError:
         sock.close()
         raise

@@ -70,7 +70,7 @@ static enum rc add(struct directory *d, const struct wanted *w, const struct key
 static enum rc make(struct directory *d, const char *state_dir, char *text, struct err *err)
 {
 	struct key *key = NULL;
-	struct wanted w;
+	struct wanted w = {.domain = NULL};
 	struct buf p;
 	enum rc rc;
 
