@@ -328,7 +328,7 @@ static enum rc read_all(struct loader *l, struct err *err)
 enum rc conf_read(const char *file, struct conf **ret, struct conf_problems *problems,
 		  struct err *err)
 {
-	struct conf_problems own;
+	struct conf_problems own = {.errors = 0};
 	struct loader l = {.problems = problems != NULL ? problems : &own};
 	enum rc rc = conf_new(file, &l.c, err);
 

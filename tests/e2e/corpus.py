@@ -14,8 +14,10 @@ class Case:
     """One message. unsigned: the reason in the log line, else None. limits: {verifier: why it cannot agree}, where
     the verifier's refusal of an intact message is known; roads_closed: {road: why the message cannot take it}."""
 
-    def __init__(self, label, raw, unsigned=None, limits=None, smtputf8=False, roads_closed=None):
+    def __init__(self, label, raw, unsigned=None, limits=None, smtputf8=False, roads_closed=None,
+                 relaxed_limits=None):
         self.label, self.raw, self.unsigned = label, raw, unsigned
+        self.relaxed_limits = relaxed_limits or {}      # where header fields are relaxed
         self.limits, self.smtputf8, self.roads_closed = limits or {}, smtputf8, roads_closed or {}
 
     def message(self, domain):
@@ -110,17 +112,16 @@ HEADERS = [
     Case('header: many blanks after the colon', fields(subject=b'Subject:      far off\r\n')),
     Case('header: white space inside', fields(subject=b'Subject: a  b\t\tc \t d\r\n')),
     Case('header: white space at the end', fields(subject=b'Subject: trailing \t \r\n')),
-    Case('header: white space before the colon', fields(subject=b'Subject : spaced\r\n'),
-         limits={DKIMPY: 'takes white space before a colon for the end of the header'}),
-    Case('header: white space before the colon of a field of no account', fields(b'X-Odd\t: spaced\r\n'),
-         limits={DKIMPY: 'takes white space before a colon for the end of the header'}),
+    Case('header: white space before the colon', fields(subject=b'Subject : spaced\r\n')),
+    Case('header: white space before the colon of a field of no account', fields(b'X-Odd\t: spaced\r\n')),
     Case('header: 5000 octets in a line', fields(subject=b'Subject: ' + b's' * 5000 + b'\r\n')),
     Case('header: 5000 octets folded', fields(subject=b'Subject:' + b' word\r\n' * 700 + b' end\r\n')),
     Case('header: Latin-1', fields(subject=b'Subject: Gr\xfc\xdfe\r\n')),
     Case('header: UTF-8', fields(subject='Subject: Grüße, 你好\r\n'.encode())),
     Case('header: UTF-8 in a display name', fields(frm='From: Jörg Müller <ann@@D@>\r\n'.encode())),
     Case('header: no-break space ends a value', fields(subject=b'Subject: text\xa0\r\n')),
-    Case('header: form feed and vertical tab', fields(subject=b'Subject: a\x0cb \x0b\r\n')),
+    Case('header: form feed and vertical tab', fields(subject=b'Subject: a\x0cb\x0bc\r\n'),
+         relaxed_limits={OPENDKIM: 'takes form feed and vertical tab for white space'}),
     Case('header: CR inside a field of no account', fields(b'X-Odd: one\rtwo\r\n')),
     Case('header: encoded words', fields(subject=b'Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\n =?iso-8859-1?Q?_K=F6ln?=\r\n')),
     Case('header: 200 fields', fields(*[b'X-Field-%d: value %d\r\n' % (i, i) for i in range(200)])),
@@ -155,11 +156,9 @@ HEADERS = [
     Case('header: trace of a delivery', b'Return-Path: <ann@@D@>\r\nDelivered-To: ann@@D@\r\n' + fields()),
     Case('header: a line without a colon ends it', head() + b'this is no field\r\nand this no body line\r\n'),
     Case('header: NUL in a field of no account', fields(b'X-Odd: one\x00two\r\n')),
-    Case('header: NUL in a signed field', fields(subject=b'Subject: one\x00two\r\n'),
-         limits={v: 'a filter is shown a header field up to its NUL, a verifier all of it'
-                 for v in (DKIMPY, MAIL_DKIM)}),
-    Case('header: over 1 MB', fields(*[b'X-Big-%d:%s\r\n' % (i, b'\r\n xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' * 2000)
-                                       for i in range(12)]), unsigned='too large'),
+    Case('header: NUL in a signed field', fields(subject=b'Subject: one\x00two\r\n')),
+    Case('header: over 1 MB', fields(*[b'X-Big-%d:%s\r\n' % (i, b'\r\n xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' * 1000)
+                                       for i in range(30)]), unsigned='too large'),
 ]
 
 AUTHORS = [
@@ -237,7 +236,8 @@ SIGNED = [
     Case('signed: by another domain', FOREIGN + fields()),
     Case('signed: by several other domains', FOREIGN * 4 + fields()),
     Case('signed: by our domain, no longer valid', OWN + fields()),
-    Case('signed: a signature that is no signature', b'DKIM-Signature: nonsense;;;=\r\n' + fields()),
+    Case('signed: a signature that is no signature', b'DKIM-Signature: nonsense;;;=\r\n' + fields(),
+         limits={OPENDKIM: 'gives no result at all when one signature cannot be read'}),
     Case('signed: results of somebody', b'Authentication-Results: elsewhere.example; dkim=pass header.d=evil.example\r\n'
          b'ARC-Seal: i=1; a=rsa-sha256; cv=none; d=evil.example; s=x; b=AAAA\r\n' + fields()),
 ]

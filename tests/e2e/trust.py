@@ -26,7 +26,6 @@ ROWS = [
     ('client outside who has authenticated', 'xclient', OUTSIDE + ' LOGIN=ann@relaxed.example', b'', True, 'authenticated'),
     ('client outside, daemon name ORIGINATING', 'originating', OUTSIDE, b'', True, 'ORIGINATING'),
     ('client on loopback by XCLIENT', 'xclient', 'ADDR=127.0.0.1 PROTO=ESMTP', b'', True, '127.0.0.0/8'),
-    ('client unknown', 'xclient', 'ADDR=[UNAVAILABLE] PROTO=ESMTP', b'', False, 'not trusted'),
     ('loopback, trace of an outside client', 'smtp', None, OWN_TRACE, False, 'not trusted'),
     ('loopback, results of an outside client', 'smtp', None, OWN_RESULTS, False, 'not trusted'),
     ('loopback, trace of another host', 'smtp', None, OTHER_TRACE, True, '127.0.0.0/8'),
