@@ -350,7 +350,7 @@ static void finish_also(struct domains *d)
 		const char *const *list = all[i].list;
 
 		/* A longer one was complained of where a domain has it. */
-		for (size_t j = 0; list[j] != NULL && j < DKIM_JOBS_MAX; j++) {
+		for (size_t j = 0; j < DKIM_JOBS_MAX && list[j] != NULL; j++) {
 			check_also_name(d, &all[i], list[j]);
 			for (size_t k = 0; k < j; k++)
 				if (strcmp(list[k], list[j]) == 0)
