@@ -57,7 +57,7 @@ enum rc err_sys(struct err *err, enum rc rc, int saved_errno, const char *fmt, .
 /* Put "context: " in front of the text that is there. */
 enum rc err_wrap(struct err *err, enum rc rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* The exit status of the command line for RC: 0, 1, 65, 66, 69, 75, 77, 78 (design: sysexits). */
+/* The exit status of the command line for RC: 0, 1, 65, 66, 69, 75, 77, 78 (sysexits.h where it has one). */
 int rc_exit_status(enum rc rc);
 
 /* A short lower-case word for RC ("out of memory"); never NULL. */

@@ -29,7 +29,7 @@ struct dkim_policy {
 	bool ulabels; /* RFC 8616 5: U-labels in d=, s=, i= (caller: only SMTPUTF8 mail) */
 };
 
-/* design 3.5: the names signed and those oversigned by default; both end with NULL. */
+/* The names signed and those oversigned by default; both end with NULL. */
 extern const char *const dkim_default_sign[];
 extern const char *const dkim_default_oversign[];
 
