@@ -107,7 +107,7 @@ static enum rc read_base64(struct span text, size_t max, struct arena *arena, st
 			rc = no_memory(err);
 	}
 	buf_clear(&bytes);
-	return rc;
+	return rc == RC_LIMIT ? err_set(err, RC_INPUT, "more than %zu bytes", max) : rc;
 }
 
 static enum rc read_hashes(const struct tags *tags, struct arena *arena, struct sigread *ret,
