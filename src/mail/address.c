@@ -247,7 +247,7 @@ static enum rc join(struct reader *r, size_t from, size_t to, bool spaces, struc
 			gap = true;
 			continue;
 		}
-		if (gap && spaces)
+		if (gap && spaces && n > 0)
 			out[n++] = ' ';
 		gap = false;
 		if (s.p[from] == '"')

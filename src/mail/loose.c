@@ -51,6 +51,39 @@ static bool find_local(struct span s, size_t at, struct span *ret)
 	return start < end || (end > 0 && (s.p[end - 1] == '"' || s.p[end - 1] == ')'));
 }
 
+/* Is what follows white space at AT a byte at which every reader ends a domain? */
+static bool is_delimited(struct span s, size_t at)
+{
+	at = skip_fws(s, at);
+	return at == s.len || (s.p[at] != '\0' && strchr(",;<>()\"", s.p[at]) != NULL);
+}
+
+/* Behind a comment a domain may go on ("a@good.com(x).evil.org"), and readers differ in where it ends:
+ * they nest, or heed backslashes, or do not. So whatever could end it is looked at, up to the next '@'
+ * (else the cost would not be linear). */
+static bool comments_end_for_all(struct span s, size_t at)
+{
+	size_t depth = 0;
+
+	for (; at < s.len && s.p[at] != '@'; at++) {
+		bool escaped = s.p[at - 1] == '\\';
+
+		if (s.p[at] == '(' && !escaped)
+			depth++;
+		if (s.p[at] != ')')
+			continue;
+		if (!is_delimited(s, at + 1))
+			return false;
+		if (escaped || --depth > 0)
+			continue;
+		at = skip_fws(s, at + 1);
+		if (at == s.len || s.p[at] != '(')
+			return true;
+		depth = 1;
+	}
+	return at == s.len;
+}
+
 /* Does every reader end the domain at END? There are readers that join what white space parts, and
  * readers that take whatever is not a delimiter. A closing apostrophe or the end of an encoded word
  * right behind is common, and no part of a name that can exist. */
@@ -61,7 +94,9 @@ static bool ends_for_all(struct span s, size_t end)
 	else if (span_starts(span_from(s, end), SPAN_LIT("?=")))
 		end += 2;
 	end = skip_fws(s, end);
-	return end == s.len || (s.p[end] != '\0' && strchr(",;<>()\"", s.p[end]) != NULL);
+	if (end < s.len && s.p[end] == '(')
+		return comments_end_for_all(s, end);
+	return is_delimited(s, end);
 }
 
 static void note_domain(struct survey *v, const char *domain, struct span text, struct span local)

@@ -40,6 +40,8 @@ static const struct list_row list_rows[] = {
 	     "Joe the Doe|joe|example.com\n"),
 	LIST("quotes without a gap", "Joe\"the\"Doe <joe@example.com>",
 	     "JoetheDoe|joe|example.com\n"),
+	LIST("empty quotes in a name", "\"\" Joe \"\" Doe \"\" <joe@example.com>",
+	     "Joe  Doe |joe|example.com\n"),
 	LIST("dots in a name", "Joe Q. Doe Jr.<joe@example.com>",
 	     "Joe Q. Doe Jr.|joe|example.com\n"),
 	LIST("comment in a name", "Joe (the) Doe <joe@example.com>", "Joe Doe|joe|example.com\n"),
@@ -133,6 +135,11 @@ static const struct list_row list_rows[] = {
 	REFUSED("cut UTF-8", "J <a@b.example> \xc3", "UTF-8"),
 	REFUSED("overlong UTF-8", "\xc0\xaf@b.example", "UTF-8"),
 	REFUSED("overlong UTF-8 of three bytes", "\xe0\x80\xaf@b.example", "UTF-8"),
+	REFUSED("third byte of UTF-8", "\xe4\xbe\xff@b.example", "UTF-8"),
+	REFUSED("third byte of UTF-8 too small",
+		"\xe4\xbe"
+		"b@b.example",
+		"UTF-8"),
 	REFUSED("surrogate", "\xed\xa0\x80@b.example", "UTF-8"),
 	REFUSED("past Unicode", "\xf4\x90\x80\x80@b.example", "UTF-8"),
 };

@@ -165,6 +165,10 @@ static void test_to_unicode(void)
 		{"xn--fsq.com", "\xe4\xbe\x8b.com"},
 		/* Not made by any U-label: shown as it is. */
 		{"xn--a", "xn--a"},
+		{"xn--ab-r13a.example", "xn--ab-r13a.example"},	    /* an ideographic full stop */
+		{"xn--bcher-2pa.example", "xn--bcher-2pa.example"}, /* an upper-case U-umlaut */
+		{"xn--bc-bz3n.example", "xn--bc-bz3n.example"},	    /* a full-width letter */
+		{"xn--tda680n.example", "xn--tda680n.example"},	    /* a right-to-left override */
 		{"xn--abc-.example", "xn--abc-.example"},
 		{"xn--i-7iq.example", "xn--i-7iq.example"},
 		{"xn--99999999", "xn--99999999"},
