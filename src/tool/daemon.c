@@ -15,7 +15,7 @@ static enum rc ask(struct tool *t, const char *command, json_t **ret, struct err
 	rc = control_ask(conf->control_socket, command, ret, err);
 	if (rc != RC_NOTFOUND)
 		return rc;
-	tool_next(t, "systemctl start mailseald");
+	tool_next(t, "systemctl start mailseal");
 	return err_wrap(err, RC_UNAVAIL, "mailseald is not running");
 }
 

@@ -242,7 +242,7 @@ static enum rc probe(struct tool *t, const struct conf *conf, struct err *err)
 	enum rc rc = milterprobe_run(&p, &result, err);
 
 	if (rc == RC_NOTFOUND) {
-		tool_next(t, "systemctl start mailseald");
+		tool_next(t, "systemctl start mailseal");
 		rc = RC_UNAVAIL;
 	}
 	if (rc != RC_OK)

@@ -352,7 +352,7 @@ enum rc postfix_report_socket(const struct postfix *p, struct findings *f, struc
 	case RC_OK:
 		return RC_OK;
 	case RC_NOTFOUND:
-		return findings_add(f, FINDING_ERROR, p->socket, "systemctl start mailseald", err,
+		return findings_add(f, FINDING_ERROR, p->socket, "systemctl start mailseal", err,
 				    "no daemon listens there");
 	case RC_PERM:
 		return findings_add(f, FINDING_ERROR, p->socket, NULL, err,
