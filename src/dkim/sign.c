@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "crypto/base64.h"
-#include "dkim/canon.h"
+#include "dkim/headhash.h"
 #include "dkim/pick.h"
 #include "dkim/sigtext.h"
 
@@ -28,7 +28,7 @@ enum { FIELD_VALUE_MAX = 65536 };
 /* The signed part of the header: one for all jobs of equal canonicalization and lists. */
 struct part {
 	const struct dkim_policy *policy;
-	struct sha256 *hash;
+	struct headhash *hash;
 	struct vec names;  /* of struct span: h= */
 	struct vec fields; /* of const struct field *: those that are there */
 };
@@ -39,7 +39,7 @@ struct work {
 	struct pick *pick;
 	struct part parts[DKIM_JOBS_MAX];
 	size_t n_parts;
-	struct buf scratch;
+	struct buf base64;
 };
 
 static bool names_equal(const char *const *a, const char *const *b)
@@ -61,18 +61,6 @@ static bool names_have(const char *const *names, size_t n, struct span name)
 	return false;
 }
 
-static enum rc hash_field(struct work *w, struct part *part, const struct field *field,
-			  struct err *err)
-{
-	enum rc rc;
-
-	w->scratch.len = 0;
-	rc = canon_field(part->policy->header_canon, field, &w->scratch, err);
-	if (rc == RC_OK)
-		rc = sha256_update(part->hash, buf_span(&w->scratch), err);
-	return rc;
-}
-
 static enum rc push_name(struct part *part, struct span name, struct err *err)
 {
 	struct span *slot = vec_push(&part->names);
@@ -83,8 +71,8 @@ static enum rc push_name(struct part *part, struct span name, struct err *err)
 	return RC_OK;
 }
 
-static enum rc sign_field(struct work *w, struct part *part, struct span name,
-			  const struct field *field, struct err *err)
+static enum rc sign_field(struct part *part, struct span name, const struct field *field,
+			  struct err *err)
 {
 	const struct field **slot = vec_push(&part->fields);
 
@@ -93,7 +81,7 @@ static enum rc sign_field(struct work *w, struct part *part, struct span name,
 	*slot = field;
 	if (push_name(part, name, err) != RC_OK)
 		return RC_NOMEM;
-	return hash_field(w, part, field, err);
+	return headhash_add(part->hash, field, err);
 }
 
 /* RFC 6376 5.4.2: all fields called NAME from the bottom up, and the name once more where it is
@@ -106,7 +94,7 @@ static enum rc sign_name(struct work *w, struct part *part, struct span name, st
 	while (rc == RC_OK && (field = pick_next(w->pick, name)) != NULL) {
 		if (field->space_before_colon)
 			return RC_OK;
-		rc = sign_field(w, part, name, field, err);
+		rc = sign_field(part, name, field, err);
 	}
 	if (rc == RC_OK && names_have(part->policy->oversign, SIZE_MAX, name))
 		rc = push_name(part, name, err);
@@ -126,7 +114,8 @@ static enum rc sign_from(struct work *w, struct part *part, struct err *err)
 static enum rc fill_part(struct work *w, struct part *part, struct err *err)
 {
 	const char *const *names = part->policy->sign;
-	enum rc rc = sha256_new(&part->hash, err);
+	enum rc rc = headhash_new(part->policy->header_canon,
+				  w->header->bytes + 2 * FIELD_VALUE_MAX, &part->hash, err);
 
 	pick_restart(w->pick, NULL);
 	if (rc == RC_OK)
@@ -170,28 +159,13 @@ static enum rc find_part(struct work *w, const struct dkim_policy *policy, struc
 	return fill_part(w, part, err);
 }
 
-/* RFC 6376 3.7: the field itself comes last, with b= empty and without its CRLF. The very bytes that are
- * in VALUE are hashed: what is inserted is what was signed. */
-static enum rc hash_self(struct work *w, const struct part *part, const struct buf *value,
-			 uint8_t ret[SHA256_LEN], struct err *err)
+/* The very bytes that are in VALUE are hashed: what is inserted is what was signed. */
+static enum rc hash_self(const struct part *part, const struct buf *value, uint8_t ret[SHA256_LEN],
+			 struct err *err)
 {
 	const struct field self = {SPAN_LIT("DKIM-Signature"), buf_span(value), false};
-	struct sha256 *hash = NULL;
-	struct span canonical;
-	enum rc rc;
 
-	w->scratch.len = 0;
-	rc = canon_field(part->policy->header_canon, &self, &w->scratch, err);
-	if (rc == RC_OK)
-		rc = sha256_copy(part->hash, &hash, err);
-	if (rc != RC_OK)
-		return rc;
-	canonical = span_sub(buf_span(&w->scratch), 0, w->scratch.len - strlen("\r\n"));
-	rc = sha256_update(hash, canonical, err);
-	if (rc == RC_OK)
-		rc = sha256_finish(hash, ret, err);
-	sha256_free(hash);
-	return rc;
+	return headhash_finish(part->hash, &self, span_from(self.value, self.value.len), ret, err);
 }
 
 static enum rc add_signature(struct work *w, const struct dkim_job *job,
@@ -201,12 +175,12 @@ static enum rc add_signature(struct work *w, const struct dkim_job *job,
 	enum rc rc;
 
 	buf_init(&raw, KEY_RSA_MAX / 8);
-	w->scratch.len = 0;
+	w->base64.len = 0;
 	rc = key_sign(job->key, digest, &raw, err);
 	if (rc == RC_OK)
-		rc = base64_encode(buf_span(&raw), &w->scratch, err);
+		rc = base64_encode(buf_span(&raw), &w->base64, err);
 	if (rc == RC_OK)
-		rc = fold_text(fold, buf_span(&w->scratch), err);
+		rc = fold_text(fold, buf_span(&w->base64), err);
 	buf_clear(&raw);
 	return rc;
 }
@@ -223,7 +197,7 @@ static enum rc do_job(struct work *w, const struct dkim_job *job, int64_t now, s
 	if (rc == RC_OK)
 		rc = sigtext_write(&fold, job, &part->names, &part->fields, now, err);
 	if (rc == RC_OK)
-		rc = hash_self(w, part, ret, digest, err);
+		rc = hash_self(part, ret, digest, err);
 	if (rc == RC_OK)
 		rc = add_signature(w, job, digest, &fold, err);
 	if (rc == RC_OK)
@@ -242,16 +216,16 @@ enum rc dkim_sign(const struct fields *fields, const struct dkim_job *jobs, size
 	if (n > DKIM_JOBS_MAX)
 		return err_set(err, RC_LIMIT, "%zu signatures on one message: at most %d", n,
 			       DKIM_JOBS_MAX);
-	buf_init(&w.scratch, fields->bytes + 2 * FIELD_VALUE_MAX);
+	buf_init(&w.base64, FIELD_VALUE_MAX);
 	rc = pick_new(fields, &w.pick, err);
 	for (size_t i = 0; i < n && rc == RC_OK; i++)
 		rc = do_job(&w, &jobs[i], now, &ret[i], err);
 	for (size_t i = 0; i < w.n_parts; i++) {
-		sha256_free(w.parts[i].hash);
+		headhash_free(w.parts[i].hash);
 		vec_clear(&w.parts[i].names);
 		vec_clear(&w.parts[i].fields);
 	}
 	pick_free(w.pick);
-	buf_clear(&w.scratch);
+	buf_clear(&w.base64);
 	return rc;
 }

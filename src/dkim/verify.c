@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "dkim/bodyhash.h"
-#include "dkim/canon.h"
+#include "dkim/headhash.h"
 #include "dkim/pick.h"
 #include "dkim/sigread.h"
 
@@ -29,7 +29,6 @@ struct dkim_verifier {
 	const struct fields *fields;
 	struct arena *arena;
 	struct pick *pick;
-	struct buf scratch;
 	struct candidate at[DKIM_VERIFY_MAX];
 	size_t n;
 	struct body bodies[DKIM_VERIFY_MAX];
@@ -135,8 +134,6 @@ enum rc dkim_verifier_new(const struct fields *fields, const char *only_domain, 
 		return err_set(err, RC_NOMEM, "out of memory (verifier)");
 	v->fields = fields;
 	v->arena = arena;
-	/* Canonical forms are no longer than the header, folds counted as CRLF. */
-	buf_init(&v->scratch, fields->bytes + 2);
 	rc = find_signatures(v, only_domain, err);
 	if (rc == RC_OK && v->n > 0)
 		rc = pick_new(fields, &v->pick, err);
@@ -155,7 +152,6 @@ struct dkim_verifier *dkim_verifier_free(struct dkim_verifier *v)
 	for (size_t i = 0; i < v->n_bodies; i++)
 		bodyhash_free(v->bodies[i].hash);
 	pick_free(v->pick);
-	buf_clear(&v->scratch);
 	free(v);
 	return NULL;
 }
@@ -174,61 +170,25 @@ enum rc dkim_verifier_body(struct dkim_verifier *v, struct span piece, struct er
 	return rc;
 }
 
-static enum rc hash_field(struct dkim_verifier *v, enum canon canon, const struct field *field,
-			  bool with_end, struct sha256 *hash, struct err *err)
-{
-	enum rc rc;
-
-	v->scratch.len = 0;
-	rc = canon_field(canon, field, &v->scratch, err);
-	if (rc != RC_OK)
-		return rc;
-	if (!with_end)
-		v->scratch.len -= strlen("\r\n");
-	return sha256_update(hash, buf_span(&v->scratch), err);
-}
-
-/* RFC 6376 3.7: the field itself, the value of b= deleted with the white space around it. */
-static enum rc hash_self(struct dkim_verifier *v, const struct candidate *c, struct sha256 *hash,
-			 struct err *err)
-{
-	struct span value = c->field->value;
-	size_t b_at = (size_t)(c->read.b_raw.p - value.p);
-	struct field self = *c->field;
-	struct buf without;
-	enum rc rc;
-
-	buf_init(&without, value.len);
-	rc = buf_add(&without, span_sub(value, 0, b_at), err);
-	if (rc == RC_OK)
-		rc = buf_add(&without, span_from(value, b_at + c->read.b_raw.len), err);
-	self.value = buf_span(&without);
-	if (rc == RC_OK)
-		rc = hash_field(v, c->read.sig.header_canon, &self, false, hash, err);
-	buf_clear(&without);
-	return rc;
-}
-
 /* RFC 6376 3.7 and 5.4.2: a name without a field is the null string. */
 static enum rc hash_header(struct dkim_verifier *v, const struct candidate *c,
 			   uint8_t ret[SHA256_LEN], struct err *err)
 {
 	const struct dkim_signature *sig = &c->read.sig;
-	struct sha256 *hash = NULL;
-	enum rc rc = sha256_new(&hash, err);
+	struct headhash *hash = NULL;
+	/* Canonical forms are no longer than the header, folds counted as CRLF. */
+	enum rc rc = headhash_new(sig->header_canon, v->fields->bytes + 2, &hash, err);
 
 	pick_restart(v->pick, c->field);
 	for (size_t i = 0; i < sig->n_names && rc == RC_OK; i++) {
 		const struct field *field = pick_next(v->pick, sig->names[i]);
 
 		if (field != NULL)
-			rc = hash_field(v, sig->header_canon, field, true, hash, err);
+			rc = headhash_add(hash, field, err);
 	}
 	if (rc == RC_OK)
-		rc = hash_self(v, c, hash, err);
-	if (rc == RC_OK)
-		rc = sha256_finish(hash, ret, err);
-	sha256_free(hash);
+		rc = headhash_finish(hash, c->field, c->read.b_raw, ret, err);
+	headhash_free(hash);
 	return rc;
 }
 

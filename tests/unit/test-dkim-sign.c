@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "crypto/base64.h"
+#include "dkim/headhash.h"
+#include "dkim/pick.h"
 #include "dkim/sign.h"
 #include "dkim/tags.h"
 #include "dkimcheck.h"
@@ -105,6 +107,95 @@ static void check_folding(struct span value)
 				       span_starts(line, SPAN_LIT("\ti=")));
 		column = 0;
 	}
+}
+
+/* What an example of an RFC has, and the key that its author used. */
+struct example {
+	const char *label;
+	struct span text; /* the signature on top */
+	const char *pem;
+	const char *bh, *b; /* as they are printed, without the folds */
+	enum canon header_canon, body_canon;
+};
+
+/* RFC 6376 A and RFC 8463 A.3. */
+static const struct example examples[] = {
+	{"RFC 6376 A.2", SPAN_LIT(RFC6376_SIGNATURE RFC6376_HEADER "\r\n" RFC6376_BODY),
+	 RFC6376_RSA_PEM, "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=",
+	 "AuUoFEfDxTDkHlLXSZEpZj79LICEps6eda7W3deTVFOk4yAUoqOB"
+	 "4nujc7YopdG5dWLSdNg6xNAZpOPr+kHxt1IrE+NahM6L/LbvaHut"
+	 "KVdkLLkpVaVVQPzeRDI009SO2Il5Lu7rDNH6mZckBdrIx0orEtZV"
+	 "4bmp/YzhwvcubU4=",
+	 CANON_SIMPLE, CANON_SIMPLE},
+	{"RFC 8463 A.3, Ed25519",
+	 SPAN_LIT(RFC8463_ED25519_SIGNATURE RFC8463_HEADER "\r\n" RFC8463_BODY),
+	 RFC8463_ED25519_PEM, "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=",
+	 "/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus"
+	 "Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==",
+	 CANON_RELAXED, CANON_RELAXED},
+	{"RFC 8463 A.3, RSA", SPAN_LIT(RFC8463_RSA_SIGNATURE RFC8463_HEADER "\r\n" RFC8463_BODY),
+	 RFC8463_RSA_PEM, "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=",
+	 "F45dVWDfMbQDGHJFlXUNB2HKfbCeLRyhDXgFpEL8GwpsRe0IeIixNTe3"
+	 "DhCVlUrSjV4BwcVcOF6+FF3Zo9Rpo1tFOeS9mPYQTnGdaSGsgeefOsk2Jz"
+	 "dA+L10TeYt9BgDfQNZtKdN1WO//KgIqXP7OdEFE4LjFYNcUxZQ4FADY+8=",
+	 CANON_RELAXED, CANON_RELAXED},
+};
+
+/* The hash that the topmost field of M, a DKIM-Signature, signs; its h= names the fields. */
+static void hash_example(const struct message *m, enum canon c, uint8_t ret[SHA256_LEN])
+{
+	const struct field *self = fields_at(&m->fields, 0);
+	struct headhash *hash = NULL;
+	struct pick *pick = NULL;
+	struct err err = ERR_INIT;
+	struct tags tags;
+	struct span names, name;
+
+	ASSERT_OK(tags_read(self->value, &tags, &err), &err);
+	ASSERT_OK(pick_new(&m->fields, &pick, &err), &err);
+	ASSERT_OK(headhash_new(c, 10000, &hash, &err), &err);
+	pick_restart(pick, self);
+	names = tags_find(&tags, "h")->value;
+	while (tags_next_item(&names, &name)) {
+		const struct field *field = pick_next(pick, name);
+
+		if (field != NULL)
+			ASSERT_OK(headhash_add(hash, field, &err), &err);
+	}
+	ASSERT_OK(headhash_finish(hash, self, tags_find(&tags, "b")->raw, ret, &err), &err);
+	CU_ASSERT_PTR_NULL(headhash_free(hash));
+	pick_free(pick);
+}
+
+/* Both algorithms are deterministic: the text that an RFC signs gives the signature that it prints. */
+static void test_examples_of_the_rfcs(void)
+{
+	struct err err = ERR_INIT;
+	struct buf raw, text;
+
+	buf_init(&raw, 1000);
+	buf_init(&text, 1000);
+	for (size_t i = 0; i < COUNT_OF(examples); i++) {
+		struct key *k = test_key(examples[i].pem);
+		uint8_t digest[SHA256_LEN];
+		struct message m;
+
+		ROW(examples[i].label);
+		raw.len = text.len = 0;
+		message_read(&m, examples[i].text);
+		test_body_hash(examples[i].body_canon, UINT64_MAX, m.body, &text);
+		ASSERT_SPAN(buf_span(&text), span_str(examples[i].bh));
+		text.len = 0;
+		hash_example(&m, examples[i].header_canon, digest);
+		ASSERT_OK(key_sign(k, digest, &raw, &err), &err);
+		ASSERT_OK(base64_encode(buf_span(&raw), &text, &err), &err);
+		ASSERT_SPAN(buf_span(&text), span_str(examples[i].b));
+		message_clear(&m);
+		key_unref(k);
+	}
+	ROW("");
+	buf_clear(&raw);
+	buf_clear(&text);
 }
 
 /* Ed25519 is deterministic and the clock is given: the field is known to the byte. dkimpy and Mail::DKIM
@@ -677,6 +768,7 @@ static void test_field_that_grows_too_large(void)
 int main(void)
 {
 	static const struct test tests[] = {
+		{"the examples of the RFCs", test_examples_of_the_rfcs},
 		{"a known field", test_known_field},
 		{"signatures verify", test_signatures_verify},
 		{"selection", test_selection},
