@@ -1,10 +1,9 @@
-#include "tool/tool.h"
+#include "tool/selector.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/file.h"
 #include "base/units.h"
 #include "directory/keystore.h"
@@ -14,22 +13,12 @@
 
 enum { PEM_MAX = 65536 };
 
-/* Everything that a verb of this noun works on; ended by close_work(). */
-struct work {
-	struct tool *t;
-	const struct snapshot *snap;
-	const struct conf_domain *domain;
-	struct directory *directory;
-	const struct selector *selector; /* the one named on the command line, or NULL */
-	struct arena *arena;
-};
-
-static enum rc open_work(struct tool *t, enum directory_mode mode, bool named, struct work *w,
-			 struct err *err)
+enum rc selector_work_open(struct tool *t, enum directory_mode mode, bool named,
+			   struct selector_work *w, struct err *err)
 {
 	enum rc rc;
 
-	*w = (struct work){.t = t};
+	*w = (struct selector_work){.t = t};
 	w->arena = arena_new(1u << 20);
 	if (w->arena == NULL)
 		return err_set(err, RC_NOMEM, "out of memory");
@@ -49,7 +38,7 @@ static enum rc open_work(struct tool *t, enum directory_mode mode, bool named, s
 		       tool_arg(t, 1));
 }
 
-static void close_work(struct work *w)
+void selector_work_close(struct selector_work *w)
 {
 	w->arena = arena_free(w->arena);
 }
@@ -140,8 +129,8 @@ static void print_moment(const struct tool *t, const char *label, int64_t when)
 
 static enum rc show_run(struct tool *t, struct err *err)
 {
-	struct work w;
-	enum rc rc = open_work(t, DIRECTORY_READ, true, &w, err);
+	struct selector_work w;
+	enum rc rc = selector_work_open(t, DIRECTORY_READ, true, &w, err);
 	const struct selector *s = w.selector;
 
 	if (rc == RC_OK && tool_json_wanted(t)) {
@@ -155,14 +144,14 @@ static enum rc show_run(struct tool *t, struct err *err)
 		print_moment(t, "retired", s->retired);
 		rc = print_record(t, w.domain, s, err);
 	}
-	close_work(&w);
+	selector_work_close(&w);
 	return rc;
 }
 
 /* --- new ones ------------------------------------------------------------------------------------ */
 
-/* Said after every change: what was done, and to whom. */
-static enum rc report(struct work *w, const char *done, const struct selector *s, struct err *err)
+enum rc selector_report(struct selector_work *w, const char *done, const struct selector *s,
+			struct err *err)
 {
 	struct tool *t = w->t;
 
@@ -202,7 +191,8 @@ static enum rc wanted_bits(struct tool *t, const struct conf_domain *d, unsigned
 	return RC_OK;
 }
 
-static enum rc wanted_name(struct work *w, enum dkim_alg alg, char ret[64], struct err *err)
+static enum rc wanted_name(struct selector_work *w, enum dkim_alg alg, char ret[64],
+			   struct err *err)
 {
 	const char *name = tool_opt(w->t, "name");
 	bool used = false;
@@ -223,7 +213,8 @@ static enum rc wanted_name(struct work *w, enum dkim_alg alg, char ret[64], stru
 	return rc;
 }
 
-static enum rc store_key(struct work *w, const struct key *key, const char *done, struct err *err)
+static enum rc store_key(struct selector_work *w, const struct key *key, const char *done,
+			 struct err *err)
 {
 	enum dkim_alg alg = dkim_alg_of_key(key_type(key));
 	struct selector made;
@@ -239,7 +230,7 @@ static enum rc store_key(struct work *w, const struct key *key, const char *done
 		rc = newkey_store(w->directory, w->snap->conf->state_dir, w->domain->sign_domain,
 				  name, key, tool_now(w->t), w->arena, &made, err);
 	if (rc == RC_OK)
-		rc = report(w, done, &made, err);
+		rc = selector_report(w, done, &made, err);
 	if (rc == RC_OK && !tool_json_wanted(w->t))
 		rc = print_record(w->t, w->domain, &made, err);
 	if (rc != RC_OK)
@@ -255,12 +246,12 @@ static enum rc add_run(struct tool *t, struct err *err)
 	struct key *key = NULL;
 	enum dkim_alg alg;
 	unsigned bits = 0;
-	struct work w;
+	struct selector_work w;
 	enum rc rc = wanted_algorithm(t, &alg, err);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = open_work(t, mode, false, &w, err);
+	rc = selector_work_open(t, mode, false, &w, err);
 	if (rc == RC_OK && w.directory == NULL)
 		rc = tool_directory(t, DIRECTORY_READ, &w.directory, err);
 	if (rc == RC_OK)
@@ -270,7 +261,7 @@ static enum rc add_run(struct tool *t, struct err *err)
 	if (rc == RC_OK)
 		rc = store_key(&w, key, "made, standby until it is activated", err);
 	key_unref(key);
-	close_work(&w);
+	selector_work_close(&w);
 	return rc;
 }
 
@@ -299,15 +290,15 @@ static enum rc read_key(struct tool *t, struct key **ret, struct err *err)
 static enum rc import_as_user(struct tool *t, void *ctx, struct buf *reply, struct err *err)
 {
 	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_CREATE;
-	struct work w;
-	enum rc rc = open_work(t, mode, false, &w, err);
+	struct selector_work w;
+	enum rc rc = selector_work_open(t, mode, false, &w, err);
 
 	(void)reply;
 	if (rc == RC_OK && w.directory == NULL)
 		rc = tool_directory(t, DIRECTORY_READ, &w.directory, err);
 	if (rc == RC_OK)
 		rc = store_key(&w, ctx, "imported, standby until it is activated", err);
-	close_work(&w);
+	selector_work_close(&w);
 	return rc;
 }
 
@@ -327,14 +318,14 @@ static enum rc export_run(struct tool *t, struct err *err)
 {
 	struct key *key = NULL;
 	struct buf pem;
-	struct work w;
+	struct selector_work w;
 	enum rc rc;
 
 	if (isatty(STDOUT_FILENO))
 		return tool_usage(t, err,
 				  "a private key is not shown on a terminal: send it to a file");
 	buf_init(&pem, PEM_MAX);
-	rc = open_work(t, DIRECTORY_READ, true, &w, err);
+	rc = selector_work_open(t, DIRECTORY_READ, true, &w, err);
 	if (rc == RC_OK)
 		rc = keystore_get(w.snap->conf->state_dir, w.selector->fingerprint, &key, err);
 	if (rc == RC_OK)
@@ -343,159 +334,7 @@ static enum rc export_run(struct tool *t, struct err *err)
 		tool_write(t, buf_span(&pem));
 	buf_wipe(&pem);
 	key_unref(key);
-	close_work(&w);
-	return rc;
-}
-
-/* --- from state to state --------------------------------------------------------------------------- */
-
-static enum rc refuse(struct work *w, const char *why, struct err *err)
-{
-	return err_set(err, RC_REFUSED, "%s._domainkey.%s is %s: %s", w->selector->name,
-		       w->selector->domain, sel_state_name(w->selector->state), why);
-}
-
-static enum rc check_activation(struct work *w, struct err *err)
-{
-	enum sel_state state = w->selector->state;
-
-	if (state == SEL_RETIRING || state == SEL_REVOKED)
-		return refuse(w, "it cannot become active again; make a new one", err);
-	if (tool_has(w->t, "force"))
-		return RC_OK;
-	tool_next(w->t, "mailseal dns show %s --selector %s", w->domain->name, w->selector->name);
-	tool_next(w->t, "mailseal selector activate %s %s --force", w->domain->name,
-		  w->selector->name);
-	return refuse(
-		w,
-		"DNS is not watched yet, so nobody knows whether its record is visible; see for "
-		"yourself, then say --force",
-		err);
-}
-
-/* The key must be there and fit before anything is signed with it. */
-static enum rc check_key(struct work *w, struct err *err)
-{
-	struct key *key = NULL;
-	enum rc rc = keystore_get(w->snap->conf->state_dir, w->selector->fingerprint, &key, err);
-
-	key_unref(key);
-	return rc;
-}
-
-static enum rc activate_run(struct tool *t, struct err *err)
-{
-	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_WRITE;
-	struct work w;
-	enum rc rc = open_work(t, mode, true, &w, err);
-
-	if (rc == RC_OK && w.selector->state == SEL_ACTIVE) {
-		rc = report(&w, "is active already", w.selector, err);
-	} else if (rc == RC_OK) {
-		rc = check_activation(&w, err);
-		if (rc == RC_OK)
-			rc = check_key(&w, err);
-		if (rc == RC_OK && !tool_dry_run(t))
-			rc = w.directory->ops->selector_activate(w.directory, w.selector,
-								 tool_now(t), tool_now(t), err);
-		if (rc == RC_OK)
-			rc = report(&w, "active: it signs from now on", w.selector, err);
-		if (rc == RC_OK)
-			tool_poke_daemon(t);
-	}
-	close_work(&w);
-	return rc;
-}
-
-/* One row for each verb that only changes the state. */
-struct change {
-	enum sel_state to;
-	const char *done, *already;
-};
-
-static enum rc change_state(struct tool *t, const struct change *c, struct err *err)
-{
-	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_WRITE;
-	struct work w;
-	enum rc rc = open_work(t, mode, true, &w, err);
-
-	if (rc == RC_OK && w.selector->state == c->to) {
-		rc = report(&w, c->already, w.selector, err);
-		close_work(&w);
-		return rc;
-	}
-	if (rc == RC_OK && c->to == SEL_RETIRING && w.selector->state != SEL_ACTIVE)
-		rc = refuse(&w, "only an active selector retires", err);
-	if (rc == RC_OK && w.selector->state == SEL_ACTIVE && !tool_has(t, "force")) {
-		rc = refuse(&w, "its domain signs with it; activate another first, or say --force",
-			    err);
-		tool_next(t, "mailseal selector list %s", w.domain->name);
-	}
-	if (rc == RC_OK && !tool_dry_run(t))
-		rc = w.directory->ops->selector_set_state(w.directory, w.selector, c->to,
-							  tool_now(t), err);
-	if (rc == RC_OK)
-		rc = report(&w, c->done, w.selector, err);
-	if (rc == RC_OK)
-		tool_poke_daemon(t);
-	close_work(&w);
-	return rc;
-}
-
-static enum rc retire_run(struct tool *t, struct err *err)
-{
-	static const struct change c = {SEL_RETIRING, "retiring: its record must stay for a week",
-					"is retiring already"};
-
-	return change_state(t, &c, err);
-}
-
-static enum rc revoke_run(struct tool *t, struct err *err)
-{
-	static const struct change c = {SEL_REVOKED,
-					"revoked: publish the record with the empty p= now",
-					"is revoked already"};
-
-	return change_state(t, &c, err);
-}
-
-/* An imported key may stand behind several selectors. */
-static bool key_is_shared(const struct work *w)
-{
-	const struct selector_list *l = w->snap->selectors;
-
-	for (size_t i = 0; i < l->n; i++)
-		if (&l->at[i] != w->selector &&
-		    strcmp(l->at[i].fingerprint, w->selector->fingerprint) == 0)
-			return true;
-	return false;
-}
-
-static enum rc remove_run(struct tool *t, struct err *err)
-{
-	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_WRITE;
-	struct work w;
-	enum rc rc = open_work(t, mode, true, &w, err);
-
-	if (rc == RC_OK && w.selector->state == SEL_ACTIVE)
-		rc = refuse(&w, "retire or revoke it first", err);
-	/* The row first: a row never names a key that is not there. */
-	if (rc == RC_OK && !tool_dry_run(t))
-		rc = w.directory->ops->selector_remove(w.directory, w.selector, err);
-	if (rc == RC_OK && !tool_dry_run(t) && !key_is_shared(&w)) {
-		rc = keystore_trash(w.snap->conf->state_dir, w.selector->fingerprint, tool_now(t),
-				    err);
-		if (rc == RC_NOTFOUND)
-			rc = RC_OK;
-	}
-	if (rc == RC_OK)
-		rc = report(&w,
-			    key_is_shared(&w) ? "removed; its key stays, another selector has it"
-					      : "removed; its key lies in keys/trash for 30 days",
-			    w.selector, err);
-	if (rc == RC_OK)
-		tool_poke_daemon(t);
-	close_work(&w);
+	selector_work_close(&w);
 	return rc;
 }
 
@@ -601,7 +440,7 @@ const struct tool_verb tool_verbs_selector[] = {
 			"Example: mailseal selector activate example.com rsa-20261124 --force\n",
 		.options = force_options,
 		.flags = TOOL_WRITES | TOOL_STATE,
-		.run = activate_run,
+		.run = selector_activate_run,
 	},
 	{
 		.noun = "selector",
@@ -615,7 +454,7 @@ const struct tool_verb tool_verbs_selector[] = {
 			"Example: mailseal selector retire example.com rsa-20261124 --force\n",
 		.options = force_options,
 		.flags = TOOL_WRITES | TOOL_STATE,
-		.run = retire_run,
+		.run = selector_retire_run,
 	},
 	{
 		.noun = "selector",
@@ -631,7 +470,7 @@ const struct tool_verb tool_verbs_selector[] = {
 			"Example: mailseal selector revoke example.com rsa-20261124 --force\n",
 		.options = force_options,
 		.flags = TOOL_WRITES | TOOL_STATE,
-		.run = revoke_run,
+		.run = selector_revoke_run,
 	},
 	{
 		.noun = "selector",
@@ -644,7 +483,7 @@ const struct tool_verb tool_verbs_selector[] = {
 			"\n"
 			"Example: mailseal selector remove example.com rsa-20261124\n",
 		.flags = TOOL_WRITES | TOOL_STATE,
-		.run = remove_run,
+		.run = selector_remove_run,
 	},
 	{.noun = NULL},
 };
