@@ -40,7 +40,30 @@ enum rc selector_work_open(struct tool *t, enum directory_mode mode, bool named,
 
 void selector_work_close(struct selector_work *w)
 {
+	selector_list_free(w->now);
+	w->now = NULL;
 	w->arena = arena_free(w->arena);
+}
+
+enum rc selector_work_renew(struct selector_work *w, struct err *err)
+{
+	const struct selector *old = w->selector, *row;
+	struct selector_list *now = NULL;
+	enum rc rc;
+
+	if (tool_dry_run(w->t))
+		return RC_OK;
+	tool_poke_daemon(w->t);
+	rc = w->directory->ops->load(w->directory, &now, err);
+	if (rc != RC_OK)
+		return err_wrap(err, rc, "%s._domainkey.%s is changed, but cannot be shown",
+				old->name, old->domain);
+	row = selector_list_find(now, old->domain, old->name);
+	w->removed = row == NULL;
+	w->now = now;
+	if (row != NULL)
+		w->selector = row;
+	return RC_OK;
 }
 
 /* --- what is there ------------------------------------------------------------------------------- */
@@ -56,15 +79,19 @@ static const char *show_date(int64_t when, struct buf *out)
 	return text != NULL ? text : "-";
 }
 
-static json_t *as_json(const struct selector *s)
+static json_t *row_json(const struct selector *s, const char *state)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:I}", "domain",
 			 s->domain, "name", s->name, "algorithm", dkim_alg_name(s->alg), "state",
-			 sel_state_name(s->state), "bits", (int)s->bits, "fingerprint",
-			 s->fingerprint, "public_key", s->public_base64, "created",
-			 (json_int_t)s->created, "not_before", (json_int_t)s->not_before,
-			 "seen_since", (json_int_t)s->seen_since, "retired",
-			 (json_int_t)s->retired);
+			 state, "bits", (int)s->bits, "fingerprint", s->fingerprint, "public_key",
+			 s->public_base64, "created", (json_int_t)s->created, "not_before",
+			 (json_int_t)s->not_before, "seen_since", (json_int_t)s->seen_since,
+			 "retired", (json_int_t)s->retired);
+}
+
+static json_t *as_json(const struct selector *s)
+{
+	return row_json(s, sel_state_name(s->state));
 }
 
 static void print_row(const struct tool *t, const struct selector *s)
@@ -150,18 +177,32 @@ static enum rc show_run(struct tool *t, struct err *err)
 
 /* --- new ones ------------------------------------------------------------------------------------ */
 
-enum rc selector_report(struct selector_work *w, const char *done, const struct selector *s,
+static enum rc report_row(const struct tool *t, const char *what, json_t *row, struct err *err)
+{
+	return tool_emit_json(t,
+			      json_pack("{s:s, s:b, s:o}", "done", what, "dry_run", tool_dry_run(t),
+					"selector", row),
+			      err);
+}
+
+static void report_text(const struct tool *t, const char *domain, const char *name,
+			const char *what)
+{
+	tool_say(t, "%s._domainkey.%s: %s%s\n", name, domain, what,
+		 tool_dry_run(t) ? " (--dry-run: nothing was changed)" : "");
+}
+
+enum rc selector_report(struct selector_work *w, const char *done, const char *would,
 			struct err *err)
 {
-	struct tool *t = w->t;
+	const struct selector *s = w->selector;
+	const char *what = tool_dry_run(w->t) ? would : done;
 
-	if (tool_json_wanted(t))
-		return tool_emit_json(t,
-				      json_pack("{s:s, s:b, s:o}", "done", done, "dry_run",
-						tool_dry_run(t), "selector", as_json(s)),
-				      err);
-	tool_say(t, "%s._domainkey.%s: %s%s\n", s->name, s->domain, done,
-		 tool_dry_run(t) ? " (--dry-run: nothing was changed)" : "");
+	if (tool_json_wanted(w->t))
+		return report_row(w->t, what,
+				  row_json(s, w->removed ? "removed" : sel_state_name(s->state)),
+				  err);
+	report_text(w->t, s->domain, s->name, what);
 	return RC_OK;
 }
 
@@ -213,7 +254,27 @@ static enum rc wanted_name(struct selector_work *w, enum dkim_alg alg, char ret[
 	return rc;
 }
 
-static enum rc store_key(struct selector_work *w, const struct key *key, const char *done,
+/* With --dry-run there is neither key nor row: only what is known beforehand. */
+static enum rc report_planned(const struct selector_work *w, const char *name, enum dkim_alg alg,
+			      const char *would, struct err *err)
+{
+	const char *domain = w->domain->sign_domain;
+
+	if (tool_json_wanted(w->t))
+		return report_row(w->t, would,
+				  json_pack("{s:s, s:s, s:s}", "domain", domain, "name", name,
+					    "algorithm", dkim_alg_name(alg)),
+				  err);
+	report_text(w->t, domain, name, would);
+	return RC_OK;
+}
+
+/* How a key comes to us, in the words of the report. */
+struct origin {
+	const char *done, *would;
+};
+
+static enum rc store_key(struct selector_work *w, const struct key *key, const struct origin *from,
 			 struct err *err)
 {
 	enum dkim_alg alg = dkim_alg_of_key(key_type(key));
@@ -221,27 +282,26 @@ static enum rc store_key(struct selector_work *w, const struct key *key, const c
 	char name[64];
 	enum rc rc = wanted_name(w, alg, name, err);
 
-	if (rc == RC_OK && tool_dry_run(w->t)) {
-		tool_say(w->t, "%s._domainkey.%s: would be %s\n", name, w->domain->sign_domain,
-			 done);
-		return RC_OK;
-	}
+	if (rc == RC_OK && tool_dry_run(w->t))
+		return report_planned(w, name, alg, from->would, err);
 	if (rc == RC_OK)
 		rc = newkey_store(w->directory, w->snap->conf->state_dir, w->domain->sign_domain,
 				  name, key, tool_now(w->t), w->arena, &made, err);
-	if (rc == RC_OK)
-		rc = selector_report(w, done, &made, err);
-	if (rc == RC_OK && !tool_json_wanted(w->t))
-		rc = print_record(w->t, w->domain, &made, err);
 	if (rc != RC_OK)
 		return rc;
+	w->selector = &made;
+	rc = selector_report(w, from->done, from->would, err);
+	if (rc == RC_OK && !tool_json_wanted(w->t))
+		rc = print_record(w->t, w->domain, &made, err);
 	tool_poke_daemon(w->t);
 	tool_next(w->t, "mailseal selector activate %s %s --force", w->domain->name, name);
-	return RC_OK;
+	return rc;
 }
 
 static enum rc add_run(struct tool *t, struct err *err)
 {
+	static const struct origin made = {"made, standby until it is activated",
+					   "would be made, standby until it is activated"};
 	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_CREATE;
 	struct key *key = NULL;
 	enum dkim_alg alg;
@@ -259,7 +319,7 @@ static enum rc add_run(struct tool *t, struct err *err)
 	if (rc == RC_OK)
 		rc = key_generate(dkim_alg_key_type(alg), bits, &key, err);
 	if (rc == RC_OK)
-		rc = store_key(&w, key, "made, standby until it is activated", err);
+		rc = store_key(&w, key, &made, err);
 	key_unref(key);
 	selector_work_close(&w);
 	return rc;
@@ -289,6 +349,8 @@ static enum rc read_key(struct tool *t, struct key **ret, struct err *err)
 
 static enum rc import_as_user(struct tool *t, void *ctx, struct buf *reply, struct err *err)
 {
+	static const struct origin imported = {"imported, standby until it is activated",
+					       "would be imported, standby until it is activated"};
 	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_CREATE;
 	struct selector_work w;
 	enum rc rc = selector_work_open(t, mode, false, &w, err);
@@ -297,7 +359,7 @@ static enum rc import_as_user(struct tool *t, void *ctx, struct buf *reply, stru
 	if (rc == RC_OK && w.directory == NULL)
 		rc = tool_directory(t, DIRECTORY_READ, &w.directory, err);
 	if (rc == RC_OK)
-		rc = store_key(&w, ctx, "imported, standby until it is activated", err);
+		rc = store_key(&w, ctx, &imported, err);
 	selector_work_close(&w);
 	return rc;
 }

@@ -13,6 +13,8 @@ struct selector_work {
 	const struct conf_domain *domain;
 	struct directory *directory;
 	const struct selector *selector; /* the one named on the command line, or NULL */
+	struct selector_list *now;	 /* the catalogue after a change, or NULL before it */
+	bool removed;			 /* the selector is in NOW no more */
 	struct arena *arena;
 };
 
@@ -22,9 +24,14 @@ MUST_CHECK enum rc selector_work_open(struct tool *t, enum directory_mode mode, 
 				      struct selector_work *w, struct err *err);
 void selector_work_close(struct selector_work *w);
 
-/* Said after every change: what was done, and to whom. */
-MUST_CHECK enum rc selector_report(struct selector_work *w, const char *done,
-				   const struct selector *s, struct err *err);
+/* After a change, which is made known to the daemon: the selector becomes the row as it is now. Nothing with
+ * --dry-run. */
+MUST_CHECK enum rc selector_work_renew(struct selector_work *w, struct err *err);
+
+/* The end of every verb that changes something: what was DONE to the selector of W, or WOULD be with --dry-run; with
+ * --json the selector as it is. */
+MUST_CHECK enum rc selector_report(struct selector_work *w, const char *done, const char *would,
+				   struct err *err);
 
 /* selstate.c */
 enum rc selector_activate_run(struct tool *t, struct err *err);

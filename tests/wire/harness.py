@@ -266,17 +266,17 @@ def signatures(octets):
     return found
 
 
-def run(namespace):
+def run(namespace, make_room=Room, programs=(MAILSEALD, MKSTATE)):
     """Every test_* of a module, each in a room of its own. Exits."""
     only = [a for a in sys.argv[1:] if not a.startswith("-")]
     name = os.path.basename(sys.argv[0])
     tests = [(n, f) for n, f in namespace.items() if n.startswith("test_") and (not only or n in only)]
-    for program in (MAILSEALD, MKSTATE):
+    for program in programs:
         if not os.access(program, os.X_OK):
             sys.exit("%s is missing: \"make check\" builds it" % program)
     for test_name, function in tests:
         before = checks["failed"]
-        room = Room()
+        room = make_room()
         try:
             function(room)
         except Exception:
