@@ -92,11 +92,14 @@ const struct selector *selector_for_signing(const struct selector *s, size_t n, 
 					    int64_t now)
 {
 	const struct selector *best = NULL;
+	bool has_active = false;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		has_active = has_active || (s[i].alg == alg && s[i].state == SEL_ACTIVE);
 		if (may_sign(&s[i], alg, now) && (best == NULL || later(&s[i], best)))
 			best = &s[i];
-	return best;
+	}
+	return has_active ? best : NULL;
 }
 
 enum rc directory_open(const char *state_dir, enum directory_mode mode, struct directory **ret,
