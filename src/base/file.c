@@ -69,41 +69,66 @@ static enum rc read_to_end(int fd, const char *path, struct buf *out, struct err
 	}
 }
 
+enum wanted { WANT_ANYTHING, WANT_FILE_OR_PIPE, WANT_FILE };
+
 /* A device or a socket has no end, or reading it has effects. */
-static enum rc check_readable(int fd, const char *path, const struct buf *out, struct err *err)
+static enum rc check_readable(int fd, const char *path, enum wanted wanted, const struct buf *out,
+			      struct err *err)
 {
 	struct stat st;
 
+	if (wanted == WANT_ANYTHING)
+		return RC_OK;
 	if (fstat(fd, &st) != 0)
 		return sys_fail(err, "examine", path);
 	if (S_ISDIR(st.st_mode))
 		return err_set(err, RC_INPUT, "%s is a directory, not a file", path);
-	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && fd != STDIN_FILENO)
+	if (!S_ISREG(st.st_mode) && wanted == WANT_FILE)
+		return err_set(err, RC_INPUT, "%s is no regular file", path);
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
 		return err_set(err, RC_INPUT, "%s is neither a file nor a pipe", path);
-	if (S_ISREG(st.st_mode) && st.st_size > 0 && (size_t)st.st_size > out->max - out->len &&
-	    fd != STDIN_FILENO)
+	if (S_ISREG(st.st_mode) && st.st_size > 0 && (size_t)st.st_size > out->max - out->len)
 		return too_large(path, out, err);
 	return RC_OK;
 }
 
-enum rc file_read(const char *path, struct buf *out, struct err *err)
+static enum rc read_whole(int fd, const char *path, enum wanted wanted, struct buf *out,
+			  struct err *err)
 {
-	bool is_stdin = strcmp(path, "-") == 0;
-	const char *name = is_stdin ? "standard input" : path;
-	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	size_t start = out->len;
+	enum rc rc = check_readable(fd, path, wanted, out, err);
+
+	if (rc == RC_OK)
+		rc = read_to_end(fd, path, out, err);
+	if (rc != RC_OK)
+		out->len = start;
+	return rc;
+}
+
+static enum rc open_and_read(const char *path, int flags, enum wanted wanted, struct buf *out,
+			     struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | flags);
 	enum rc rc;
 
 	if (fd < 0)
-		return sys_fail(err, "read", name);
-	rc = check_readable(fd, name, out, err);
-	if (rc == RC_OK)
-		rc = read_to_end(fd, name, out, err);
-	if (rc != RC_OK)
-		out->len = start;
-	if (!is_stdin)
-		close(fd);
+		return sys_fail(err, "read", path);
+	rc = read_whole(fd, path, wanted, out, err);
+	close(fd);
 	return rc;
+}
+
+enum rc file_read(const char *path, struct buf *out, struct err *err)
+{
+	if (strcmp(path, "-") == 0)
+		return read_whole(STDIN_FILENO, "standard input", WANT_ANYTHING, out, err);
+	return open_and_read(path, 0, WANT_FILE_OR_PIPE, out, err);
+}
+
+/* Without O_NONBLOCK, to open a pipe is to wait for its writer; some files of /proc wait when they are read. */
+enum rc file_read_regular(const char *path, struct buf *out, struct err *err)
+{
+	return open_and_read(path, O_NONBLOCK, WANT_FILE, out, err);
 }
 
 static enum rc write_all(int fd, struct span s)

@@ -14,6 +14,9 @@
  * the bound; as it was on failure. RC_NOTFOUND, RC_PERM, RC_LIMIT, RC_IO, RC_INPUT (a directory, a
  * device); the text names PATH. */
 MUST_CHECK enum rc file_read(const char *path, struct buf *out, struct err *err);
+/* The same of a regular file only, and never waiting: RC_INPUT for a pipe, and "-" is a file's name. For
+ * names that somebody may have put into a file or a directory. */
+MUST_CHECK enum rc file_read_regular(const char *path, struct buf *out, struct err *err);
 
 /* Write PATH as a whole: temporary file in the same directory, fsync, rename over PATH (link, when
  * !REPLACE: RC_EXISTS if PATH is there), fsync of the directory. On failure nothing is left, unless

@@ -66,7 +66,7 @@ static enum rc load(struct loader *l, const char *path, struct span text, struct
 	if (*ret_arena == NULL)
 		rc = err_set(err, RC_NOMEM, "out of memory");
 	else if (path != NULL)
-		rc = source_read(&source, path, l->c->arena, l->problems, err);
+		rc = source_read(&source, path, path == l->c->file, l->c->arena, l->problems, err);
 	else
 		rc = source_of_text(&source, defaults_name, text, l->problems, err);
 	if (rc == RC_OK && l->problems->errors == errors) {

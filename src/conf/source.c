@@ -71,7 +71,7 @@ static const char *include_path(struct reader *r, const char *from, struct span 
 	return path;
 }
 
-static enum rc read_file(struct reader *r, const char *path, struct err *err);
+static enum rc read_file(struct reader *r, const char *path, bool any, struct err *err);
 
 static enum rc include(struct reader *r, const struct scan_file *f, struct span name,
 		       struct err *err)
@@ -96,7 +96,7 @@ static enum rc include(struct reader *r, const struct scan_file *f, struct span 
 		r->scan.given_up = true;
 		return RC_OK;
 	}
-	rc = read_file(r, path, &why);
+	rc = read_file(r, path, false, &why);
 	if (rc == RC_OK || rc == RC_NOMEM)
 		return rc != RC_OK ? err_set(err, rc, "%s", why.text) : RC_OK;
 	conf_problems_add(r->problems, CONF_ERROR, f->name, f->line, "@include: %s", why.text);
@@ -142,13 +142,13 @@ static enum rc read_text(struct reader *r, const char *name, struct span raw, st
 	return rc;
 }
 
-static enum rc read_file(struct reader *r, const char *path, struct err *err)
+static enum rc read_file(struct reader *r, const char *path, bool any, struct err *err)
 {
 	struct buf raw;
 	enum rc rc;
 
 	buf_init(&raw, SOURCE_SIZE_MAX - r->source->text.len);
-	rc = file_read(path, &raw, err);
+	rc = any ? file_read(path, &raw, err) : file_read_regular(path, &raw, err);
 	r->depth++;
 	if (rc == RC_OK)
 		rc = read_text(r, path, buf_span(&raw), err);
@@ -164,7 +164,7 @@ static void start(struct reader *r, struct source *s, struct arena *names,
 	scan_init(&r->scan, problems, &s->texts);
 }
 
-enum rc source_read(struct source *s, const char *path, struct arena *names,
+enum rc source_read(struct source *s, const char *path, bool any, struct arena *names,
 		    struct conf_problems *problems, struct err *err)
 {
 	const char *name = arena_strdup(names, path);
@@ -174,7 +174,7 @@ enum rc source_read(struct source *s, const char *path, struct arena *names,
 	start(&r, s, names, problems);
 	if (name == NULL)
 		return err_set(err, RC_NOMEM, "out of memory");
-	rc = read_file(&r, name, err);
+	rc = read_file(&r, name, any, err);
 	scan_finish(&r.scan);
 	return rc;
 }

@@ -8,6 +8,8 @@
 #ifndef CONF_SOURCE_H
 #define CONF_SOURCE_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/buf.h"
@@ -34,10 +36,10 @@ struct source {
 void source_init(struct source *s);
 void source_clear(struct source *s);
 
-/* Read PATH. Mistakes in it and in what it includes go to PROBLEMS; where there are any, S is not fit for libconfig.
+/* Read PATH, which may be a pipe or "-" where ANY; what is included must be a regular file. Mistakes in it and in what it includes go to PROBLEMS; where there are any, S is not fit for libconfig.
  * File names lie in NAMES. Fails (with PROBLEMS as they were) when PATH itself cannot be read: RC_NOTFOUND, RC_PERM,
- * RC_LIMIT, RC_IO; and with RC_NOMEM. */
-MUST_CHECK enum rc source_read(struct source *s, const char *path, struct arena *names,
+ * RC_INPUT, RC_LIMIT, RC_IO; and with RC_NOMEM. */
+MUST_CHECK enum rc source_read(struct source *s, const char *path, bool any, struct arena *names,
 			       struct conf_problems *problems, struct err *err);
 /* TEXT as if it were the file NAME (which must live as long as S's users); no includes. */
 MUST_CHECK enum rc source_of_text(struct source *s, const char *name, struct span text,

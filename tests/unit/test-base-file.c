@@ -103,6 +103,58 @@ static void test_read_takes_a_fifo(void)
 	remove(path);
 }
 
+/* Nobody writes to the pipe: whoever opens it as a file waits for ever. */
+static void test_read_regular(void)
+{
+	static const struct {
+		const char *label, *path;
+		enum rc want;
+		const char *words;
+	} rows[] = {
+		{"a file", "plain", RC_OK, ""},
+		{"a link to a file", "link", RC_OK, ""},
+		{"a file of that name", "-", RC_OK, ""},
+		{"a pipe", "fifo", RC_INPUT, "fifo is no regular file"},
+		{"a link to a pipe", "pipelink", RC_INPUT, "pipelink is no regular file"},
+		{"a device", "/dev/zero", RC_INPUT, "/dev/zero is no regular file"},
+		{"a terminal", "/dev/ptmx", RC_INPUT, "/dev/ptmx is no regular file"},
+		{"a directory", ".", RC_INPUT, ". is a directory"},
+		{"nothing", "absent", RC_NOTFOUND, "absent"},
+		{"too large", "large", RC_LIMIT, "100 bytes"},
+	};
+	struct err err = ERR_INIT;
+	char large[101] = "";
+	char *old = getcwd(NULL, 0);
+	struct buf b;
+
+	CU_ASSERT_TRUE_FATAL(old != NULL && chdir(test_dir()) == 0);
+	put("plain", "x", 0600);
+	put("-", "x", 0600);
+	memset(large, 'x', sizeof(large));
+	ASSERT_OK(file_write_atomic("large", span_of(large, sizeof(large)), 0600, true, &err),
+		  &err);
+	CU_ASSERT_EQUAL_FATAL(mkfifo("fifo", 0600), 0);
+	CU_ASSERT_EQUAL_FATAL(symlink("plain", "link"), 0);
+	CU_ASSERT_EQUAL_FATAL(symlink("fifo", "pipelink"), 0);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		enum rc rc;
+
+		ROW(rows[i].label);
+		buf_init(&b, 100);
+		rc = file_read_regular(rows[i].path, &b, &err);
+		CU_ASSERT_EQUAL(b.len, rc == RC_OK);
+		if (rows[i].want == RC_OK)
+			ASSERT_OK(rc, &err);
+		else
+			ASSERT_FAILS(rc, rows[i].want, &err, rows[i].words);
+		buf_clear(&b);
+	}
+	ROW("");
+	remove("fifo");
+	CU_ASSERT_EQUAL(chdir(old), 0);
+	free(old);
+}
+
 static void test_read_takes_standard_input(void)
 {
 	struct err err = ERR_INIT;
@@ -396,6 +448,7 @@ int main(void)
 		{"reading appends up to the maximum", test_read_appends_up_to_the_maximum},
 		{"what reading refuses", test_read_refuses},
 		{"reading takes a FIFO", test_read_takes_a_fifo},
+		{"reading regular files only", test_read_regular},
 		{"reading takes standard input", test_read_takes_standard_input},
 		{"writing is whole", test_write_is_whole},
 		{"a failed write leaves nothing", test_failed_write_leaves_nothing},

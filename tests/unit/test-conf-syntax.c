@@ -29,7 +29,7 @@ static bool read_tree(const char *name, struct span text, struct arena *arena, s
 
 	ASSERT_OK(file_write_atomic(path, text, 0600, true, &e), &e);
 	source_init(&s);
-	ASSERT_OK(source_read(&s, path, arena, p, &e), &e);
+	ASSERT_OK(source_read(&s, path, true, arena, p, &e), &e);
 	if (p->errors == 0)
 		good = tree_build(&s, arena, root, p, &e) == RC_OK;
 	source_clear(&s);
@@ -334,6 +334,11 @@ static void test_include_bounds(void)
 	while (len + 14 < sizeof(text))
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "@include \"e\"\n");
 	write_file(test_path("many"), text);
+	CU_ASSERT_EQUAL(mkfifo(test_path("pipe"), 0600), 0);
+	expect_error("a = 1;\n@include \"pipe\"\n", 23, "main.conf:2: @include: ");
+	expect_error("a = 1;\n@include \"pipe\"\n", 23, "pipe is no regular file");
+	expect_error("@include \"/dev/zero\"\n", 21, "/dev/zero is no regular file");
+	expect_error("@include \".\"\n", 13, "is a directory");
 	expect_error("@include \"many\"\n@include \"many\"\n", 32, "1000 files are included");
 }
 
@@ -362,8 +367,9 @@ static void test_unreadable(void)
 
 	conf_problems_init(&p);
 	source_init(&s);
-	ASSERT_FAILS(source_read(&s, test_path("none"), arena, &p, &e), RC_NOTFOUND, &e, "none");
-	ASSERT_FAILS(source_read(&s, test_dir(), arena, &p, &e), RC_INPUT, &e, "directory");
+	ASSERT_FAILS(source_read(&s, test_path("none"), true, arena, &p, &e), RC_NOTFOUND, &e,
+		     "none");
+	ASSERT_FAILS(source_read(&s, test_dir(), true, arena, &p, &e), RC_INPUT, &e, "directory");
 	CU_ASSERT_EQUAL(p.errors, 0);
 	source_clear(&s);
 	conf_problems_clear(&p);
@@ -382,7 +388,7 @@ static void test_too_large(void)
 	CU_ASSERT_EQUAL(truncate(path, SOURCE_SIZE_MAX + 1), 0);
 	conf_problems_init(&p);
 	source_init(&s);
-	ASSERT_FAILS(source_read(&s, path, arena, &p, &e), RC_LIMIT, &e, "larger than");
+	ASSERT_FAILS(source_read(&s, path, true, arena, &p, &e), RC_LIMIT, &e, "larger than");
 	source_clear(&s);
 	conf_problems_clear(&p);
 	arena_free(arena);

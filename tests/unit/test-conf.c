@@ -881,6 +881,7 @@ static void test_all_at_once(void)
 		{"bad/domains.d/3.conf", 0, CONF_ERROR, "is a directory"},
 		{"bad/domains.d/4.conf", 0, CONF_ERROR, "No such file"},
 		{"bad/domains.d/5.conf", 1, CONF_ERROR, "a list ( { ... }, ... ) is wanted"},
+		{"bad/domains.d/6.conf", 0, CONF_ERROR, "is no regular file"},
 		{"bad/mailseal.conf", 1, CONF_ERROR, "milter.backlog"},
 		{"bad/mailseal.conf", 2, CONF_ERROR, "milter.socket"},
 		{"bad/mailseal.conf", 3, CONF_ERROR, "nonsense"},
@@ -898,12 +899,13 @@ static void test_all_at_once(void)
 	CU_ASSERT_EQUAL(mkdir(test_path("bad/domains.d/3.conf"), 0700), 0);
 	CU_ASSERT_EQUAL(symlink("nowhere", test_path("bad/domains.d/4.conf")), 0);
 	add_to_site("bad", "5.conf", "domains = { name = \"x.example\"; };");
+	CU_ASSERT_EQUAL(mkfifo(test_path("bad/domains.d/6.conf"), 0600), 0);
 	conf_problems_init(&p);
 	conf_problems_add(&p, CONF_ERROR, "stale", 1, "what was there before goes");
 	ASSERT_FAILS(conf_read(main_file, &c, &p, &e), RC_CONF, &e,
-		     "10 errors in the configuration, the first: ");
+		     "11 errors in the configuration, the first: ");
 	CU_ASSERT_PTR_NULL(c);
-	CU_ASSERT_EQUAL(p.errors, 10);
+	CU_ASSERT_EQUAL(p.errors, 11);
 	CU_ASSERT_EQUAL(p.warnings, 1);
 	CU_ASSERT_EQUAL(p.v.len, COUNT_OF(wanted));
 	for (size_t i = 0; i < COUNT_OF(wanted) && i < p.v.len; i++) {
