@@ -13,8 +13,9 @@
 #include "daemon/socket.h"
 
 /* What is asked of the mail server on a unix socket: no answers where none is needed, which saves a switch between two
- * processes for every header field. Never for RCPT and EOH: there a message ends early. On TCP none is suppressed: the
- * answers carry the acknowledgement that the mail server's next small write waits for. */
+ * processes for every header field. Never for RCPT and EOH: there a message ends early. On TCP none is suppressed, nor is
+ * the DATA event, whose macros Postfix sends all the same: the answers carry the acknowledgement that the mail server's
+ * next small write waits for (40 ms, a delayed ACK). */
 #define QUIET_STAGES                                                                               \
 	(SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_DATA | SMFIP_NR_HDR |            \
 	 SMFIP_NR_BODY)
@@ -249,8 +250,9 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
 	conn->quiet = tcp ? 0 : offered_protocol & QUIET_STAGES;
 	session_set_leading_space(conn->session, (offered_protocol & SMFIP_HDR_LEADSPC) != 0);
 	*ret_actions = offered_actions & (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_SETSYMLIST);
-	*ret_protocol = conn->quiet |
-			(offered_protocol & (SMFIP_HDR_LEADSPC | SMFIP_NODATA | SMFIP_NOUNKNOWN));
+	*ret_protocol = conn->quiet | (offered_protocol & (SMFIP_HDR_LEADSPC | SMFIP_NOUNKNOWN));
+	if (!tcp)
+		*ret_protocol |= offered_protocol & SMFIP_NODATA;
 	*ret_f2 = 0;
 	*ret_f3 = 0;
 	if ((offered_actions & SMFIF_SETSYMLIST) != 0)
