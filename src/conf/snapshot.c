@@ -11,7 +11,9 @@ struct snapshot_private {
 	atomic_size_t references;
 	struct conf *conf;
 	struct selector_list *selectors;
-	struct selector_list none; /* where there is no catalogue */
+	struct user_cert_list *users;
+	struct selector_list no_selectors; /* where there is no catalogue */
+	struct user_cert_list no_users;
 };
 
 static struct snapshot_private *inside(struct snapshot *s)
@@ -23,8 +25,8 @@ static void snapshot_free(struct snapshot_private *s)
 {
 	if (s == NULL)
 		return;
-	if (s->selectors != NULL)
-		selector_list_free(s->selectors);
+	selector_list_free(s->selectors);
+	user_cert_list_free(s->users);
 	conf_free(s->conf);
 	free(s);
 }
@@ -44,17 +46,19 @@ static enum rc load_catalogue(struct snapshot_private *s, struct conf_problems *
 	struct err why = ERR_INIT;
 	enum rc rc = directory_open(s->conf->state_dir, DIRECTORY_READ, &d, &why);
 
-	s->shown.selectors = &s->none;
+	s->shown.selectors = &s->no_selectors;
+	s->shown.users = &s->no_users;
 	if (rc == RC_NOTFOUND) {
 		no_catalogue(s, problems, &why);
 		return RC_OK;
 	}
 	if (rc == RC_OK)
-		rc = d->ops->load(d, &s->selectors, &why);
+		rc = d->ops->load_all(d, &s->selectors, &s->users, &why);
 	directory_close(d);
 	if (rc != RC_OK)
 		return err_set(err, rc, "%s", why.text);
 	s->shown.selectors = s->selectors;
+	s->shown.users = s->users;
 	return RC_OK;
 }
 

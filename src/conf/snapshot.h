@@ -18,6 +18,7 @@
 struct snapshot {
 	const struct conf *conf;
 	const struct selector_list *selectors; /* never NULL; n = 0 where no catalogue exists yet */
+	const struct user_cert_list *users;    /* never NULL; of the same moment as the selectors */
 	uint64_t serial;		       /* counts up with each snapshot of this process */
 	int64_t loaded;			       /* when */
 					       /* the rest is private */

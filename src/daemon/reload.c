@@ -31,14 +31,19 @@ struct reloader {
 
 /* --- loading ---------------------------------------------------------------------------------- */
 
-/* A catalogue that is gone reads as an empty one: right for a new host, wrong for one that had selectors. */
+static bool is_empty(const struct snapshot *s)
+{
+	return s->selectors->n == 0 && s->users->n == 0;
+}
+
+/* A catalogue that is gone reads as an empty one: right for a new host, wrong for one that had something in it. */
 static enum rc refuse_lost_catalogue(const struct snapshot *old, const struct snapshot *new_one,
 				     struct err *err)
 {
 	struct directory *d = NULL;
 	enum rc rc;
 
-	if (old->selectors->n == 0 || new_one->selectors->n != 0)
+	if (is_empty(old) || !is_empty(new_one))
 		return RC_OK;
 	rc = directory_open(new_one->conf->state_dir, DIRECTORY_READ, &d, err);
 	directory_close(d);
@@ -116,7 +121,7 @@ static enum rc generation_of(const char *state_dir, int64_t *ret, struct err *er
 /* Trouble is said once, not every five seconds. */
 static void poll_failed(struct reloader *r, const struct snapshot *snap, const struct err *err)
 {
-	if (err->rc == RC_NOTFOUND && snap->selectors->n == 0)
+	if (err->rc == RC_NOTFOUND && is_empty(snap))
 		return; /* none made yet */
 	if (strcmp(err->text, r->poll_trouble.text) == 0)
 		return;

@@ -1,4 +1,4 @@
-/* directory/directory.h - where selectors (later: certificates) live.
+/* directory/directory.h - where selectors and the certificates of accounts live.
  *
  * An interface; directory/sqlite.c is behind it now, PostgreSQL and LDAP can follow. Readers take the whole
  * content as one immutable list; only the tool writes. A directory is used by one thread at a time.
@@ -12,6 +12,8 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/span.h"
+#include "crypto/cert.h"
 #include "crypto/digest.h"
 #include "dkim/alg.h"
 
@@ -58,6 +60,46 @@ const struct selector *selector_list_find(const struct selector_list *l, const c
 const struct selector *selector_for_signing(const struct selector *s, size_t n, enum dkim_alg alg,
 					    int64_t now);
 
+/* One certificate of an account. An account may have several. */
+struct user_cert {
+	const char
+		*account; /* local@domain: A-labels in lower case, the local part as it was given */
+	char fingerprint[SHA256_HEX_SIZE]; /* of DER */
+	struct span der;
+	const struct span *chain; /* what came along, DER each */
+	size_t n_chain;
+	bool pinned;	     /* good by itself, without a path to a trusted certificate */
+	enum cert_kind kind; /* CERT_RSA or CERT_EC */
+	unsigned bits;
+	int64_t not_before, not_after, added;
+};
+
+/* All of them, sorted by account (without ASCII case), RSA before EC, the newest not_before first, then fingerprint.
+ * Immutable. */
+struct user_cert_list {
+	struct user_cert *at;
+	size_t n;
+	int64_t generation; /* of the catalogue when it was read */
+	struct arena *arena;
+};
+void user_cert_list_free(struct user_cert_list *l);
+/* For qsort(): that order. */
+int user_cert_compare(const void *a, const void *b);
+/* The run of ACCOUNT's certificates (found without regard to ASCII case): *RET_N of them from the returned one; NULL
+ * and 0 when none. Logarithmic. */
+const struct user_cert *user_cert_list_account(const struct user_cert_list *l, const char *account,
+					       size_t *ret_n);
+
+struct user_cert_choice {
+	const struct user_cert *cert;
+	bool expired;
+};
+/* Which one of RUN (N certificates of one account, in the order of the list) a message is sealed with: the newest
+ * valid one, RSA before EC; else, in the same order, one that expired at most GRACE seconds ago (0: never). One that is
+ * not yet valid is never taken. False: none; *RET is untouched then. Pure. */
+bool user_cert_for_sealing(const struct user_cert *run, size_t n, int64_t now, int64_t grace,
+			   struct user_cert_choice *ret);
+
 struct directory;
 
 struct directory_ops {
@@ -65,6 +107,11 @@ struct directory_ops {
 	 * another file was put in the place of the one it has open (a restore). */
 	enum rc (*generation)(struct directory *d, int64_t *ret, struct err *err);
 	enum rc (*load)(struct directory *d, struct selector_list **ret, struct err *err);
+	/* Empty where the catalogue is of an older schema, which has none. */
+	enum rc (*users_load)(struct directory *d, struct user_cert_list **ret, struct err *err);
+	/* Both, of one moment: their generations are the same. */
+	enum rc (*load_all)(struct directory *d, struct selector_list **ret_selectors,
+			    struct user_cert_list **ret_users, struct err *err);
 	/* RC_EXISTS: the name was used before (also by a selector since removed). The revision becomes 1. */
 	enum rc (*selector_add)(struct directory *d, const struct selector *s, struct err *err);
 	/* One transaction: the domain's old active one of the same algorithm becomes retiring, this one active with
@@ -80,6 +127,12 @@ struct directory_ops {
 	/* Was this name ever used for the domain? */
 	enum rc (*selector_name_used)(struct directory *d, const char *domain, const char *name,
 				      bool *ret, struct err *err);
+	/* RC_EXISTS: the account has that certificate already; RC_INPUT: not complete, or an account or a chain
+	 * that is none (at most USER_CHAIN_MAX certificates of USER_DER_MAX bytes). */
+	enum rc (*user_cert_add)(struct directory *d, const struct user_cert *c, struct err *err);
+	/* RC_NOTFOUND */
+	enum rc (*user_cert_remove)(struct directory *d, const char *account,
+				    const char *fingerprint, struct err *err);
 	/* A consistent copy of everything into the new file PATH (mode 0600). */
 	enum rc (*backup)(struct directory *d, const char *path, struct err *err);
 	/* Integrity: RC_CONF with the reason. */
@@ -91,11 +144,13 @@ struct directory {
 	const struct directory_ops *ops;
 };
 
+enum { USER_CHAIN_MAX = 32, USER_DER_MAX = 65536 };
+
 enum directory_mode { DIRECTORY_READ, DIRECTORY_WRITE, DIRECTORY_CREATE };
 
 /* STATE_DIR/catalogue.db. READ changes nothing and needs no -wal to exist; it may have to make the -shm file that
  * readers and writers share, so STATE_DIR must be writable for it too (RC_PERM says so). RC_NOTFOUND: no catalogue
- * yet; RC_CONF: corrupt, empty, or of a newer schema (the text says which); RC_UNAVAIL: locked past the busy timeout
+ * yet; RC_CONF: corrupt, empty, or of a newer schema (the text says which; an older one is read as it is); RC_UNAVAIL: locked past the busy timeout
  * (READ 1 s, else 5 s); RC_PERM. CREATE makes STATE_DIR and its file; WRITE and CREATE bring an older schema up. */
 MUST_CHECK enum rc directory_open(const char *state_dir, enum directory_mode mode,
 				  struct directory **ret, struct err *err);

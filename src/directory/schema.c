@@ -54,7 +54,46 @@ static const char step_1[] =
 	"CREATE TRIGGER selector_removed AFTER DELETE ON selector BEGIN"
 	" UPDATE meta SET generation = generation + 1; END;";
 
-const struct schema_step schema_steps[] = {{1, step_1}};
+/* Version 2: certificates of accounts. NOCASE folds ASCII letters only, as accounts are compared. What came along with
+ * a certificate is mostly the same for all accounts, so it is kept once. */
+static const char step_2[] =
+	"CREATE TABLE user_chain ("
+	" id INTEGER PRIMARY KEY,"
+	" digest TEXT NOT NULL UNIQUE CHECK (length(digest) = 64));"
+
+	"CREATE TABLE user_chain_part ("
+	" chain INTEGER NOT NULL REFERENCES user_chain (id),"
+	" place INTEGER NOT NULL,"
+	" der BLOB NOT NULL,"
+	" PRIMARY KEY (chain, place));"
+
+	"CREATE TABLE user_cert ("
+	" id INTEGER PRIMARY KEY,"
+	" account TEXT NOT NULL COLLATE NOCASE,"
+	" fingerprint TEXT NOT NULL CHECK (length(fingerprint) = 64),"
+	" der BLOB NOT NULL,"
+	" chain INTEGER REFERENCES user_chain (id),"
+	" pinned INTEGER NOT NULL CHECK (pinned IN (0, 1)),"
+	" kind TEXT NOT NULL CHECK (kind IN ('RSA', 'EC')),"
+	" bits INTEGER NOT NULL,"
+	" not_before INTEGER NOT NULL,"
+	" not_after INTEGER NOT NULL,"
+	" added INTEGER NOT NULL,"
+	" UNIQUE (account, fingerprint));"
+	"CREATE INDEX user_cert_chain ON user_cert (chain);"
+
+	"CREATE TRIGGER user_cert_added AFTER INSERT ON user_cert BEGIN"
+	" UPDATE meta SET generation = generation + 1; END;"
+	"CREATE TRIGGER user_cert_changed AFTER UPDATE ON user_cert BEGIN"
+	" UPDATE meta SET generation = generation + 1; END;"
+	"CREATE TRIGGER user_cert_removed AFTER DELETE ON user_cert BEGIN"
+	" UPDATE meta SET generation = generation + 1;"
+	" DELETE FROM user_chain_part WHERE chain = OLD.chain"
+	"  AND NOT EXISTS (SELECT 1 FROM user_cert WHERE chain = OLD.chain);"
+	" DELETE FROM user_chain WHERE id = OLD.chain"
+	"  AND NOT EXISTS (SELECT 1 FROM user_cert WHERE chain = OLD.chain); END;";
+
+const struct schema_step schema_steps[] = {{1, step_1}, {2, step_2}};
 const size_t schema_n_steps = COUNT_OF(schema_steps);
 
 static enum rc read_int(sqlite3 *db, const char *path, const char *sql, int *ret, struct err *err)

@@ -11,9 +11,6 @@
 #include "directory/keystore.h"
 #include "directory/sqlite_db.h"
 
-/* A bound for a catalogue that is damaged, or not ours; 100,000 selectors take some 60 MB. */
-static const size_t LIST_MAX_BYTES = (size_t)1 << 30;
-
 enum rc catalogue_prepare(struct catalogue *c, const char *sql, sqlite3_stmt **ret, struct err *err)
 {
 	int code = sqlite3_prepare_v2(c->db, sql, -1, ret, NULL);
@@ -58,8 +55,7 @@ static enum rc bad_row(struct catalogue *c, const char *domain, const char *name
 		       c->path, name != NULL ? name : "", domain != NULL ? domain : "", what);
 }
 
-/* A column as a C string; NULL when it is NULL, or holds a NUL. */
-static const char *column_text(sqlite3_stmt *st, int column)
+const char *catalogue_text(sqlite3_stmt *st, int column)
 {
 	const char *s = (const char *)sqlite3_column_text(st, column);
 
@@ -75,8 +71,8 @@ static const char *column_text(sqlite3_stmt *st, int column)
 static enum rc copy_texts(struct catalogue *c, sqlite3_stmt *st, struct arena *a,
 			  const char *last_domain, struct selector *s, struct err *err)
 {
-	const char *domain = column_text(st, 0), *name = column_text(st, 1);
-	const char *public_base64 = column_text(st, 5);
+	const char *domain = catalogue_text(st, 0), *name = catalogue_text(st, 1);
+	const char *public_base64 = catalogue_text(st, 5);
 
 	if (domain == NULL || *domain == '\0' || name == NULL || *name == '\0' ||
 	    public_base64 == NULL)
@@ -95,8 +91,8 @@ static enum rc copy_texts(struct catalogue *c, sqlite3_stmt *st, struct arena *a
 static enum rc read_selector(struct catalogue *c, sqlite3_stmt *st, struct arena *a,
 			     const char *last_domain, struct selector *s, struct err *err)
 {
-	const char *alg = column_text(st, 2), *state = column_text(st, 3);
-	const char *fingerprint = column_text(st, 4);
+	const char *alg = catalogue_text(st, 2), *state = catalogue_text(st, 3);
+	const char *fingerprint = catalogue_text(st, 4);
 	enum rc rc = copy_texts(c, st, a, last_domain, s, err);
 
 	if (rc != RC_OK)
@@ -147,7 +143,7 @@ static int compare_selectors(const void *a, const void *b)
 	return order != 0 ? order : strcmp(x->name, y->name);
 }
 
-static enum rc read_list(struct catalogue *c, struct selector_list *l, struct err *err)
+static enum rc read_selectors(struct catalogue *c, struct selector_list *l, struct err *err)
 {
 	int64_t count = 0;
 	enum rc rc;
@@ -160,36 +156,95 @@ static enum rc read_list(struct catalogue *c, struct selector_list *l, struct er
 	l->at = arena_calloc(l->arena, (size_t)count + 1, sizeof(*l->at));
 	if (l->at == NULL)
 		return err_set(err, RC_NOMEM, "%s: out of memory", c->path);
-	return read_rows(c, l, (size_t)count, err);
+	rc = read_rows(c, l, (size_t)count, err);
+	if (rc == RC_OK)
+		qsort(l->at, l->n, sizeof(*l->at), compare_selectors);
+	return rc;
+}
+
+static struct selector_list *new_selectors(void)
+{
+	struct arena *a = arena_new(CATALOGUE_LIST_MAX);
+	struct selector_list *l = a != NULL ? arena_alloc(a, sizeof(*l)) : NULL;
+
+	if (l != NULL)
+		l->arena = a;
+	else
+		arena_free(a);
+	return l;
+}
+
+static struct user_cert_list *new_users(void)
+{
+	struct arena *a = arena_new(CATALOGUE_LIST_MAX);
+	struct user_cert_list *l = a != NULL ? arena_alloc(a, sizeof(*l)) : NULL;
+
+	if (l != NULL)
+		l->arena = a;
+	else
+		arena_free(a);
+	return l;
+}
+
+/* One transaction, so that the lists and their generations are of one moment. Either may be NULL. */
+static enum rc read_lists(struct catalogue *c, struct selector_list *selectors,
+			  struct user_cert_list *users, struct err *err)
+{
+	enum rc rc = catalogue_reopen_if_replaced(c, err);
+
+	if (rc == RC_OK)
+		rc = catalogue_exec(c, "BEGIN", err);
+	if (rc != RC_OK)
+		return rc;
+	if (selectors != NULL)
+		rc = read_selectors(c, selectors, err);
+	if (rc == RC_OK && users != NULL)
+		rc = catalogue_read_users(c, users, err);
+	sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
+	return rc;
+}
+
+/* Either RET may be NULL: not wanted. */
+static enum rc load(struct catalogue *c, struct selector_list **ret_selectors,
+		    struct user_cert_list **ret_users, struct err *err)
+{
+	struct selector_list *selectors = ret_selectors != NULL ? new_selectors() : NULL;
+	struct user_cert_list *users = ret_users != NULL ? new_users() : NULL;
+	enum rc rc;
+
+	if ((ret_selectors != NULL && selectors == NULL) || (ret_users != NULL && users == NULL)) {
+		rc = err_set(err, RC_NOMEM, "%s: out of memory", c->path);
+		goto out;
+	}
+	rc = read_lists(c, selectors, users, err);
+	if (rc != RC_OK)
+		goto out;
+	if (ret_selectors != NULL)
+		*ret_selectors = selectors;
+	if (ret_users != NULL)
+		*ret_users = users;
+	selectors = NULL; /* handed over */
+	users = NULL;
+out:
+	selector_list_free(selectors);
+	user_cert_list_free(users);
+	return rc;
 }
 
 enum rc catalogue_load(struct directory *d, struct selector_list **ret, struct err *err)
 {
-	struct catalogue *c = (struct catalogue *)d;
-	struct arena *a = arena_new(LIST_MAX_BYTES);
-	struct selector_list *l = a != NULL ? arena_alloc(a, sizeof(*l)) : NULL;
-	enum rc rc;
+	return load((struct catalogue *)d, ret, NULL, err);
+}
 
-	if (l == NULL) {
-		arena_free(a);
-		return err_set(err, RC_NOMEM, "%s: out of memory", c->path);
-	}
-	l->arena = a;
-	rc = catalogue_reopen_if_replaced(c, err);
-	/* One transaction, so that the list and its generation are of one moment. */
-	if (rc == RC_OK)
-		rc = catalogue_exec(c, "BEGIN", err);
-	if (rc == RC_OK) {
-		rc = read_list(c, l, err);
-		sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
-	}
-	if (rc != RC_OK) {
-		arena_free(a);
-		return rc;
-	}
-	qsort(l->at, l->n, sizeof(*l->at), compare_selectors);
-	*ret = l;
-	return RC_OK;
+enum rc catalogue_users_load(struct directory *d, struct user_cert_list **ret, struct err *err)
+{
+	return load((struct catalogue *)d, NULL, ret, err);
+}
+
+enum rc catalogue_load_all(struct directory *d, struct selector_list **ret_selectors,
+			   struct user_cert_list **ret_users, struct err *err)
+{
+	return load((struct catalogue *)d, ret_selectors, ret_users, err);
 }
 
 enum rc catalogue_generation(struct directory *d, int64_t *ret, struct err *err)
@@ -256,15 +311,17 @@ static enum rc run_check(struct catalogue *c, const char *pragma, const char *go
 enum rc catalogue_check(struct directory *d, struct err *err)
 {
 	struct catalogue *c = (struct catalogue *)d;
-	struct selector_list *l = NULL;
+	struct selector_list *selectors = NULL;
+	struct user_cert_list *users = NULL;
 	enum rc rc;
 
 	rc = run_check(c, "PRAGMA integrity_check(1)", "ok", err);
 	if (rc == RC_OK)
 		rc = run_check(c, "PRAGMA foreign_key_check", NULL, err);
 	if (rc == RC_OK)
-		rc = catalogue_load(d, &l, err);
-	selector_list_free(l);
+		rc = catalogue_load_all(d, &selectors, &users, err);
+	selector_list_free(selectors);
+	user_cert_list_free(users);
 	return rc;
 }
 

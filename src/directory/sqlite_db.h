@@ -29,9 +29,33 @@ MUST_CHECK enum rc catalogue_reopen_if_replaced(struct catalogue *c, struct err 
 /* Make PATH, empty and 0600, for SQLite to fill: it would choose the mode by the umask. RC_EXISTS. */
 MUST_CHECK enum rc catalogue_make_file(const char *path, struct err *err);
 
+/* A column as a C string; NULL when it is NULL, or holds a NUL. */
+const char *catalogue_text(sqlite3_stmt *st, int column);
+
+/* A bound for a catalogue that is damaged, or not ours; 100,000 selectors take some 60 MB, certificates 150 MB. */
+#define CATALOGUE_LIST_MAX ((size_t)1 << 30)
+
+/* Inside a transaction: what the catalogue holds of users. L->arena is there. */
+MUST_CHECK enum rc catalogue_read_users(struct catalogue *c, struct user_cert_list *l,
+					struct err *err);
+
+/* What changes the catalogue is one transaction: begin, statements, end. */
+MUST_CHECK enum rc catalogue_begin(struct catalogue *c, struct err *err);
+/* COMMIT where RC is RC_OK, else ROLLBACK; the final RC. */
+MUST_CHECK enum rc catalogue_end(struct catalogue *c, enum rc rc, struct err *err);
+/* One step of a statement that gives no row; ST is gone after it. */
+MUST_CHECK enum rc catalogue_run(struct catalogue *c, sqlite3_stmt *st, struct err *err);
+/* TEXT must live until the statement has run. */
+void catalogue_bind(sqlite3_stmt *st, int at, const char *text);
+MUST_CHECK enum rc catalogue_audit(struct catalogue *c, const char *what, const char *domain,
+				   const char *name, const char *fingerprint, struct err *err);
+
 /* The calls of struct directory_ops. */
 enum rc catalogue_generation(struct directory *d, int64_t *ret, struct err *err);
 enum rc catalogue_load(struct directory *d, struct selector_list **ret, struct err *err);
+enum rc catalogue_users_load(struct directory *d, struct user_cert_list **ret, struct err *err);
+enum rc catalogue_load_all(struct directory *d, struct selector_list **ret_selectors,
+			   struct user_cert_list **ret_users, struct err *err);
 enum rc catalogue_name_used(struct directory *d, const char *domain, const char *name, bool *ret,
 			    struct err *err);
 enum rc catalogue_backup(struct directory *d, const char *path, struct err *err);
@@ -42,5 +66,8 @@ enum rc catalogue_selector_activate(struct directory *d, const struct selector *
 enum rc catalogue_selector_set_state(struct directory *d, const struct selector *s,
 				     enum sel_state state, int64_t now, struct err *err);
 enum rc catalogue_selector_remove(struct directory *d, const struct selector *s, struct err *err);
+enum rc catalogue_user_cert_add(struct directory *d, const struct user_cert *u, struct err *err);
+enum rc catalogue_user_cert_remove(struct directory *d, const char *account,
+				   const char *fingerprint, struct err *err);
 
 #endif

@@ -34,11 +34,15 @@ static void catalogue_close(struct directory *d)
 static const struct directory_ops ops = {
 	.generation = catalogue_generation,
 	.load = catalogue_load,
+	.users_load = catalogue_users_load,
+	.load_all = catalogue_load_all,
 	.selector_add = catalogue_selector_add,
 	.selector_activate = catalogue_selector_activate,
 	.selector_set_state = catalogue_selector_set_state,
 	.selector_remove = catalogue_selector_remove,
 	.selector_name_used = catalogue_name_used,
+	.user_cert_add = catalogue_user_cert_add,
+	.user_cert_remove = catalogue_user_cert_remove,
 	.backup = catalogue_backup,
 	.check = catalogue_check,
 	.close = catalogue_close,
@@ -88,6 +92,7 @@ static enum rc configure_db(struct catalogue *c, struct err *err)
 	return catalogue_exec(c, c->mode == DIRECTORY_READ ? reader : writer, err);
 }
 
+/* A reader takes an older catalogue as it is: nothing brings it up before the tool changes something. */
 static enum rc upgrade_or_refuse(struct catalogue *c, struct err *err)
 {
 	int newest = schema_steps[schema_n_steps - 1].version;
@@ -96,13 +101,13 @@ static enum rc upgrade_or_refuse(struct catalogue *c, struct err *err)
 
 	if (rc != RC_OK || version == newest)
 		return rc;
-	if (c->mode == DIRECTORY_READ || version == 0)
+	if (version == 0)
 		return err_set(err, RC_CONF,
-			       "%s: %s; 'mailseal setup DOMAIN' or 'mailseal selector add DOMAIN' "
-			       "brings it up",
-			       c->path,
-			       version == 0 ? "holds no catalogue"
-					    : "written by an older mailseal");
+			       "%s: holds no catalogue; 'mailseal setup DOMAIN' or 'mailseal "
+			       "selector add DOMAIN' brings it up",
+			       c->path);
+	if (c->mode == DIRECTORY_READ)
+		return RC_OK;
 	return schema_upgrade(c->db, c->path, schema_steps, schema_n_steps, err);
 }
 

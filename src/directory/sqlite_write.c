@@ -5,7 +5,7 @@
 #include "directory/keystore.h"
 #include "directory/sqlite_db.h"
 
-static enum rc begin(struct catalogue *c, struct err *err)
+enum rc catalogue_begin(struct catalogue *c, struct err *err)
 {
 	enum rc rc;
 
@@ -15,7 +15,7 @@ static enum rc begin(struct catalogue *c, struct err *err)
 	return rc == RC_OK ? catalogue_exec(c, "BEGIN IMMEDIATE", err) : rc;
 }
 
-static enum rc end(struct catalogue *c, enum rc rc, struct err *err)
+enum rc catalogue_end(struct catalogue *c, enum rc rc, struct err *err)
 {
 	if (rc == RC_OK)
 		rc = catalogue_exec(c, "COMMIT", err);
@@ -24,12 +24,12 @@ static enum rc end(struct catalogue *c, enum rc rc, struct err *err)
 	return rc;
 }
 
-static void bind_text(sqlite3_stmt *st, int at, const char *text)
+void catalogue_bind(sqlite3_stmt *st, int at, const char *text)
 {
 	sqlite3_bind_text(st, at, text, -1, SQLITE_STATIC);
 }
 
-static enum rc run(struct catalogue *c, sqlite3_stmt *st, struct err *err)
+enum rc catalogue_run(struct catalogue *c, sqlite3_stmt *st, struct err *err)
 {
 	int code = sqlite3_step(st);
 	/* Before the statement is gone: its text is the last one of the connection. */
@@ -39,8 +39,8 @@ static enum rc run(struct catalogue *c, sqlite3_stmt *st, struct err *err)
 	return rc;
 }
 
-static enum rc audit(struct catalogue *c, const struct selector *s, const char *what,
-		     struct err *err)
+enum rc catalogue_audit(struct catalogue *c, const char *what, const char *domain, const char *name,
+			const char *fingerprint, struct err *err)
 {
 	static const char sql[] = "INSERT INTO audit (at, what, domain, name, fingerprint) "
 				  "VALUES (strftime('%s', 'now'), ?1, ?2, ?3, ?4)";
@@ -49,11 +49,17 @@ static enum rc audit(struct catalogue *c, const struct selector *s, const char *
 
 	if (rc != RC_OK)
 		return rc;
-	bind_text(st, 1, what);
-	bind_text(st, 2, s->domain);
-	bind_text(st, 3, s->name);
-	bind_text(st, 4, s->fingerprint);
-	return run(c, st, err);
+	catalogue_bind(st, 1, what);
+	catalogue_bind(st, 2, domain);
+	catalogue_bind(st, 3, name);
+	catalogue_bind(st, 4, fingerprint);
+	return catalogue_run(c, st, err);
+}
+
+static enum rc audit(struct catalogue *c, const struct selector *s, const char *what,
+		     struct err *err)
+{
+	return catalogue_audit(c, what, s->domain, s->name, s->fingerprint, err);
 }
 
 /* ?1 domain, ?2 name, ?3 revision changed or deleted exactly one row; else say which of the two it is. */
@@ -69,8 +75,8 @@ static enum rc one_row_changed(struct catalogue *c, const struct selector *s, st
 	rc = catalogue_prepare(c, sql, &st, err);
 	if (rc != RC_OK)
 		return rc;
-	bind_text(st, 1, s->domain);
-	bind_text(st, 2, s->name);
+	catalogue_bind(st, 1, s->domain);
+	catalogue_bind(st, 2, s->name);
 	code = sqlite3_step(st);
 	if (code == SQLITE_ROW)
 		rc = err_set(
@@ -92,8 +98,8 @@ static enum rc prepare_guarded(struct catalogue *c, const char *sql, const struc
 
 	if (rc != RC_OK)
 		return rc;
-	bind_text(*ret, 1, s->domain);
-	bind_text(*ret, 2, s->name);
+	catalogue_bind(*ret, 1, s->domain);
+	catalogue_bind(*ret, 2, s->name);
 	sqlite3_bind_int64(*ret, 3, s->revision);
 	return RC_OK;
 }
@@ -108,10 +114,10 @@ static enum rc reserve_name(struct catalogue *c, const struct selector *s, struc
 
 	if (rc != RC_OK)
 		return rc;
-	bind_text(st, 1, s->domain);
-	bind_text(st, 2, s->name);
+	catalogue_bind(st, 1, s->domain);
+	catalogue_bind(st, 2, s->name);
 	sqlite3_bind_int64(st, 3, s->created);
-	rc = run(c, st, err);
+	rc = catalogue_run(c, st, err);
 	if (rc == RC_EXISTS)
 		return err_set(err, rc,
 			       "'%s' has or had a selector '%s'; a name is never used for a second "
@@ -131,18 +137,18 @@ static enum rc insert_row(struct catalogue *c, const struct selector *s, struct 
 
 	if (rc != RC_OK)
 		return rc;
-	bind_text(st, 1, s->domain);
-	bind_text(st, 2, s->name);
-	bind_text(st, 3, dkim_alg_name(s->alg));
-	bind_text(st, 4, sel_state_name(s->state));
-	bind_text(st, 5, s->fingerprint);
-	bind_text(st, 6, s->public_base64);
+	catalogue_bind(st, 1, s->domain);
+	catalogue_bind(st, 2, s->name);
+	catalogue_bind(st, 3, dkim_alg_name(s->alg));
+	catalogue_bind(st, 4, sel_state_name(s->state));
+	catalogue_bind(st, 5, s->fingerprint);
+	catalogue_bind(st, 6, s->public_base64);
 	sqlite3_bind_int64(st, 7, s->bits);
 	sqlite3_bind_int64(st, 8, s->created);
 	sqlite3_bind_int64(st, 9, s->not_before);
 	sqlite3_bind_int64(st, 10, s->seen_since);
 	sqlite3_bind_int64(st, 11, s->retired);
-	rc = run(c, st, err);
+	rc = catalogue_run(c, st, err);
 	if (rc == RC_EXISTS)
 		return err_set(err, rc, "'%s' has an active %s selector already", s->domain,
 			       dkim_alg_name(s->alg));
@@ -156,7 +162,7 @@ enum rc catalogue_selector_add(struct directory *d, const struct selector *s, st
 
 	if (!fingerprint_valid(s->fingerprint) || *s->domain == '\0' || *s->name == '\0')
 		return err_set(err, RC_INPUT, "a selector needs a domain, a name and a key");
-	rc = begin(c, err);
+	rc = catalogue_begin(c, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = reserve_name(c, s, err);
@@ -164,7 +170,7 @@ enum rc catalogue_selector_add(struct directory *d, const struct selector *s, st
 		rc = insert_row(c, s, err);
 	if (rc == RC_OK)
 		rc = audit(c, s, "add", err);
-	return end(c, rc, err);
+	return catalogue_end(c, rc, err);
 }
 
 /* ---- change ---- */
@@ -189,12 +195,12 @@ static enum rc retire_others(struct catalogue *c, const struct selector *s, int6
 
 	if (rc != RC_OK)
 		return rc;
-	bind_text(st, 1, s->domain);
-	bind_text(st, 2, s->name);
+	catalogue_bind(st, 1, s->domain);
+	catalogue_bind(st, 2, s->name);
 	sqlite3_bind_int64(st, 3, not_before);
 	sqlite3_bind_int64(st, 4, now);
-	bind_text(st, 5, dkim_alg_name(s->alg));
-	return run(c, st, err);
+	catalogue_bind(st, 5, dkim_alg_name(s->alg));
+	return catalogue_run(c, st, err);
 }
 
 static enum rc make_active(struct catalogue *c, const struct selector *s, int64_t not_before,
@@ -209,7 +215,7 @@ static enum rc make_active(struct catalogue *c, const struct selector *s, int64_
 	if (rc != RC_OK)
 		return rc;
 	sqlite3_bind_int64(st, 4, not_before);
-	rc = run(c, st, err);
+	rc = catalogue_run(c, st, err);
 	return rc == RC_OK ? one_row_changed(c, s, err) : rc;
 }
 
@@ -221,7 +227,7 @@ enum rc catalogue_selector_activate(struct directory *d, const struct selector *
 
 	if (not_before <= 0)
 		return err_set(err, RC_INPUT, "a selector needs a time from which on it signs");
-	rc = begin(c, err);
+	rc = catalogue_begin(c, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = retire_others(c, s, not_before, now, err);
@@ -229,7 +235,7 @@ enum rc catalogue_selector_activate(struct directory *d, const struct selector *
 		rc = make_active(c, s, not_before, err);
 	if (rc == RC_OK)
 		rc = audit(c, s, "activate", err);
-	return end(c, rc, err);
+	return catalogue_end(c, rc, err);
 }
 
 /* The times that belong to a state follow it: seen_since is of the record, retired of retiring. */
@@ -247,9 +253,9 @@ static enum rc update_state(struct catalogue *c, const struct selector *s, enum 
 
 	if (rc != RC_OK)
 		return rc;
-	bind_text(st, 4, sel_state_name(state));
+	catalogue_bind(st, 4, sel_state_name(state));
 	sqlite3_bind_int64(st, 5, now);
-	rc = run(c, st, err);
+	rc = catalogue_run(c, st, err);
 	return rc == RC_OK ? one_row_changed(c, s, err) : rc;
 }
 
@@ -261,13 +267,13 @@ enum rc catalogue_selector_set_state(struct directory *d, const struct selector 
 
 	if (state == SEL_ACTIVE)
 		return err_set(err, RC_INPUT, "a selector becomes active by its activation only");
-	rc = begin(c, err);
+	rc = catalogue_begin(c, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = update_state(c, s, state, now, err);
 	if (rc == RC_OK)
 		rc = audit(c, s, sel_state_name(state), err);
-	return end(c, rc, err);
+	return catalogue_end(c, rc, err);
 }
 
 /* ---- remove ---- */
@@ -278,16 +284,16 @@ enum rc catalogue_selector_remove(struct directory *d, const struct selector *s,
 		"DELETE FROM selector WHERE domain = ?1 AND name = ?2 AND revision = ?3";
 	struct catalogue *c = (struct catalogue *)d;
 	sqlite3_stmt *st = NULL;
-	enum rc rc = begin(c, err);
+	enum rc rc = catalogue_begin(c, err);
 
 	if (rc != RC_OK)
 		return rc;
 	rc = prepare_guarded(c, sql, s, &st, err);
 	if (rc == RC_OK)
-		rc = run(c, st, err);
+		rc = catalogue_run(c, st, err);
 	if (rc == RC_OK)
 		rc = one_row_changed(c, s, err);
 	if (rc == RC_OK)
 		rc = audit(c, s, "remove", err);
-	return end(c, rc, err);
+	return catalogue_end(c, rc, err);
 }

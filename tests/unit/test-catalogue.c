@@ -156,7 +156,7 @@ static void test_newer_schema(void)
 {
 	make_state("newer");
 	run_sql(catalogue_of("newer"), "PRAGMA user_version = 7");
-	assert_refused("newer", RC_CONF, "schema 7, this program knows up to 1");
+	assert_refused("newer", RC_CONF, "schema 7, this program knows up to 2");
 }
 
 static void test_damage_inside(void)

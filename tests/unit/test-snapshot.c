@@ -48,6 +48,15 @@ static void add_selector(struct directory *d, const char *domain, const char *na
 	ASSERT_OK(d->ops->selector_add(d, &s, &e), &e);
 }
 
+static void add_user(struct directory *d, const char *account)
+{
+	struct err e = ERR_INIT;
+	struct user_cert u = {.account = account, .der = SPAN_LIT("x"), .kind = CERT_RSA};
+
+	memset(u.fingerprint, 'b', SHA256_HEX_SIZE - 1);
+	ASSERT_OK(d->ops->user_cert_add(d, &u, &e), &e);
+}
+
 static void make_catalogue(const char *name)
 {
 	struct directory *d = NULL;
@@ -60,6 +69,7 @@ static void make_catalogue(const char *name)
 	add_selector(d, "b.example", "e1", DKIM_ED25519_SHA256);
 	add_selector(d, "b.example", "s1", DKIM_RSA_SHA256);
 	add_selector(d, "left.example", "s1", DKIM_RSA_SHA256);
+	add_user(d, "john@b.example");
 	directory_close(d);
 }
 
@@ -80,6 +90,8 @@ static void test_no_catalogue(void)
 	CU_ASSERT_EQUAL(s->loaded, 1234);
 	CU_ASSERT_PTR_NOT_NULL(s->selectors);
 	CU_ASSERT_EQUAL(s->selectors->n, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s->users);
+	CU_ASSERT_EQUAL(s->users->n, 0);
 	CU_ASSERT_PTR_NULL(snapshot_selectors(s, "a.example", &n));
 	CU_ASSERT_EQUAL(n, 0);
 	CU_ASSERT_PTR_NULL(snapshot_unref(s));
@@ -102,6 +114,9 @@ static void test_catalogue(void)
 	ASSERT_OK(snapshot_load(make_conf("state"), 1, &s, &p, &e), &e);
 	CU_ASSERT_EQUAL(p.v.len, 0);
 	CU_ASSERT_EQUAL(s->selectors->n, 4);
+	CU_ASSERT_EQUAL_FATAL(s->users->n, 1);
+	ASSERT_STR(s->users->at[0].account, "john@b.example");
+	CU_ASSERT_EQUAL(s->users->generation, s->selectors->generation);
 	run = snapshot_selectors(s, "b.example", &n);
 	CU_ASSERT_EQUAL(n, 3);
 	ASSERT_STR(run[0].name, "s1");
