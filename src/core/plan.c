@@ -149,7 +149,7 @@ static void decide_own(struct decision *d)
 	snapshot_selectors(d->snap, own->sign_domain, &known);
 	plan_refuse(d->plan, REASON_NO_SELECTOR, "%s: %s", own->sign_domain,
 		    known == 0 ? "no selector at all"
-			       : "none is active yet; see `mailseal selector list`");
+			       : "none is active; see `mailseal selector list`");
 	d->plan->tempfail = own->sign.before_dns == BEFORE_DNS_TEMPFAIL && !own->observe;
 }
 

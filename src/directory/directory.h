@@ -112,11 +112,13 @@ struct directory_ops {
 	/* Both, of one moment: their generations are the same. */
 	enum rc (*load_all)(struct directory *d, struct selector_list **ret_selectors,
 			    struct user_cert_list **ret_users, struct err *err);
-	/* RC_EXISTS: the name was used before (also by a selector since removed). The revision becomes 1. */
+	/* RC_EXISTS: the name was used before (also by a selector since removed); RC_REFUSED: the key was revoked. The
+	 * revision becomes 1. */
 	enum rc (*selector_add)(struct directory *d, const struct selector *s, struct err *err);
 	/* One transaction: the domain's old active one of the same algorithm becomes retiring, this one active with
 	 * NOT_BEFORE (> 0); any other that would begin at NOT_BEFORE or later is set to begin before it, so that
-	 * from NOT_BEFORE on this one signs. RC_AGAIN: revision moved on; RC_NOTFOUND. */
+	 * from NOT_BEFORE on this one signs. RC_AGAIN: revision moved on; RC_NOTFOUND; RC_REFUSED: the key was
+	 * revoked, with this selector or another. */
 	enum rc (*selector_activate)(struct directory *d, const struct selector *s,
 				     int64_t not_before, int64_t now, struct err *err);
 	/* RC_AGAIN: s->revision is not the current one; RC_NOTFOUND; RC_INPUT for SEL_ACTIVE. PUBLISHED sets
@@ -127,6 +129,9 @@ struct directory_ops {
 	/* Was this name ever used for the domain? */
 	enum rc (*selector_name_used)(struct directory *d, const char *domain, const char *name,
 				      bool *ret, struct err *err);
+	/* Was a selector with this key ever revoked, also one that was removed since? */
+	enum rc (*key_revoked)(struct directory *d, const char *fingerprint, bool *ret,
+			       struct err *err);
 	/* RC_EXISTS: the account has that certificate already; RC_INPUT: not complete, or an account or a chain
 	 * that is none (at most USER_CHAIN_MAX certificates of USER_DER_MAX bytes). */
 	enum rc (*user_cert_add)(struct directory *d, const struct user_cert *c, struct err *err);

@@ -260,19 +260,19 @@ enum rc catalogue_generation(struct directory *d, int64_t *ret, struct err *err)
 	return rc;
 }
 
-enum rc catalogue_name_used(struct directory *d, const char *domain, const char *name, bool *ret,
-			    struct err *err)
+/* Does SQL, with ?1 and ?2 (where B is not NULL) bound, find a row? */
+static enum rc finds_row(struct catalogue *c, const char *sql, const char *a, const char *b,
+			 bool *ret, struct err *err)
 {
-	static const char sql[] = "SELECT 1 FROM selector_name WHERE domain = ?1 AND name = ?2";
-	struct catalogue *c = (struct catalogue *)d;
 	sqlite3_stmt *st = NULL;
 	enum rc rc = catalogue_prepare(c, sql, &st, err);
 	int code;
 
 	if (rc != RC_OK)
 		return rc;
-	sqlite3_bind_text(st, 1, domain, -1, SQLITE_STATIC);
-	sqlite3_bind_text(st, 2, name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 1, a, -1, SQLITE_STATIC);
+	if (b != NULL)
+		sqlite3_bind_text(st, 2, b, -1, SQLITE_STATIC);
 	code = sqlite3_step(st);
 	if (code == SQLITE_ROW || code == SQLITE_DONE)
 		*ret = code == SQLITE_ROW;
@@ -280,6 +280,23 @@ enum rc catalogue_name_used(struct directory *d, const char *domain, const char 
 		rc = err_sqlite(err, c->db, code, c->path);
 	sqlite3_finalize(st);
 	return rc;
+}
+
+enum rc catalogue_name_used(struct directory *d, const char *domain, const char *name, bool *ret,
+			    struct err *err)
+{
+	return finds_row((struct catalogue *)d,
+			 "SELECT 1 FROM selector_name WHERE domain = ?1 AND name = ?2", domain,
+			 name, ret, err);
+}
+
+/* Every revocation has left its line in the audit, in the same transaction. */
+enum rc catalogue_key_revoked(struct directory *d, const char *fingerprint, bool *ret,
+			      struct err *err)
+{
+	return finds_row((struct catalogue *)d,
+			 "SELECT 1 FROM audit WHERE fingerprint = ?1 AND what = 'revoked'",
+			 fingerprint, NULL, ret, err);
 }
 
 /* ---- integrity and copies ---- */

@@ -58,6 +58,8 @@ enum rc catalogue_load_all(struct directory *d, struct selector_list **ret_selec
 			   struct user_cert_list **ret_users, struct err *err);
 enum rc catalogue_name_used(struct directory *d, const char *domain, const char *name, bool *ret,
 			    struct err *err);
+enum rc catalogue_key_revoked(struct directory *d, const char *fingerprint, bool *ret,
+			      struct err *err);
 enum rc catalogue_backup(struct directory *d, const char *path, struct err *err);
 enum rc catalogue_check(struct directory *d, struct err *err);
 enum rc catalogue_selector_add(struct directory *d, const struct selector *s, struct err *err);

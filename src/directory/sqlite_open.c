@@ -41,6 +41,7 @@ static const struct directory_ops ops = {
 	.selector_set_state = catalogue_selector_set_state,
 	.selector_remove = catalogue_selector_remove,
 	.selector_name_used = catalogue_name_used,
+	.key_revoked = catalogue_key_revoked,
 	.user_cert_add = catalogue_user_cert_add,
 	.user_cert_remove = catalogue_user_cert_remove,
 	.backup = catalogue_backup,

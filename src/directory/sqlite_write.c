@@ -104,6 +104,20 @@ static enum rc prepare_guarded(struct catalogue *c, const char *sql, const struc
 	return RC_OK;
 }
 
+/* A key that was revoked once never signs again, whatever selector it comes back with. */
+static enum rc refuse_revoked_key(struct catalogue *c, const struct selector *s, struct err *err)
+{
+	bool revoked = false;
+	enum rc rc = catalogue_key_revoked(&c->base, s->fingerprint, &revoked, err);
+
+	if (rc == RC_OK && revoked)
+		rc = err_set(err, RC_REFUSED,
+			     "the key of selector '%s' of '%s' was revoked and never signs again; "
+			     "make a new one",
+			     s->name, s->domain);
+	return rc;
+}
+
 /* ---- add ---- */
 
 static enum rc reserve_name(struct catalogue *c, const struct selector *s, struct err *err)
@@ -165,7 +179,9 @@ enum rc catalogue_selector_add(struct directory *d, const struct selector *s, st
 	rc = catalogue_begin(c, err);
 	if (rc != RC_OK)
 		return rc;
-	rc = reserve_name(c, s, err);
+	rc = refuse_revoked_key(c, s, err);
+	if (rc == RC_OK)
+		rc = reserve_name(c, s, err);
 	if (rc == RC_OK)
 		rc = insert_row(c, s, err);
 	if (rc == RC_OK)
@@ -230,7 +246,9 @@ enum rc catalogue_selector_activate(struct directory *d, const struct selector *
 	rc = catalogue_begin(c, err);
 	if (rc != RC_OK)
 		return rc;
-	rc = retire_others(c, s, not_before, now, err);
+	rc = refuse_revoked_key(c, s, err);
+	if (rc == RC_OK)
+		rc = retire_others(c, s, not_before, now, err);
 	if (rc == RC_OK)
 		rc = make_active(c, s, not_before, err);
 	if (rc == RC_OK)

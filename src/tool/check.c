@@ -1,6 +1,7 @@
 /* check: everything that is wrong with configuration, catalogue and keys, at once. */
 #include "directory/keystore.h"
 #include "tool/findings.h"
+#include "tool/selector.h"
 #include "tool/tool.h"
 
 #include <stdio.h>
@@ -20,6 +21,31 @@ static void selector_subject(const struct selector *s, char ret[600])
 	snprintf(ret, 600, "selector %s of %s", s->name, s->domain);
 }
 
+/* Its record is empty: a key has no use any more, and should be gone. */
+static enum rc check_revoked(struct state_check *c, const struct selector *s, struct err *err)
+{
+	const struct selector *other = selector_other_user(c->list, s);
+	char subject[600], next[1024];
+	struct key *key = NULL;
+	bool gone = keystore_get(c->conf->state_dir, s->fingerprint, &key, NULL) == RC_NOTFOUND;
+
+	key_unref(key);
+	if (other == NULL && gone)
+		return RC_OK;
+	if (other == NULL) {
+		selector_subject(s, subject);
+		snprintf(next, sizeof(next), "mailseal selector revoke %s %s", s->domain, s->name);
+		return findings_add(&c->f, FINDING_WARNING, subject, next, err,
+				    "revoked, but its key still lies in keys");
+	}
+	selector_subject(other, subject);
+	snprintf(next, sizeof(next), "mailseal selector revoke %s %s --force", other->domain,
+		 other->name);
+	return findings_add(&c->f, FINDING_WARNING, subject, next, err,
+			    "has the key of selector %s of %s, which is revoked", s->name,
+			    s->domain);
+}
+
 static enum rc check_key(struct state_check *c, const struct selector *s, struct err *err)
 {
 	char subject[600];
@@ -31,8 +57,6 @@ static enum rc check_key(struct state_check *c, const struct selector *s, struct
 	selector_subject(s, subject);
 	if (rc == RC_NOMEM)
 		return err_set(err, rc, "%s", why.text);
-	if (rc == RC_NOTFOUND && s->state == SEL_REVOKED)
-		return RC_OK; /* its record is empty: the key has no use any more */
 	if (rc != RC_OK)
 		return findings_add(&c->f, FINDING_ERROR, subject, NULL, err, "%s", why.text);
 	buf_init(&base64, 65536);
@@ -167,7 +191,8 @@ static enum rc check_list(struct state_check *c, struct err *err)
 	enum rc rc = RC_OK;
 
 	for (size_t i = 0; rc == RC_OK && i < c->list->n; i++)
-		rc = check_key(c, &c->list->at[i], err);
+		rc = c->list->at[i].state == SEL_REVOKED ? check_revoked(c, &c->list->at[i], err)
+							 : check_key(c, &c->list->at[i], err);
 	if (rc == RC_OK)
 		rc = check_orphans(c, err);
 	for (size_t i = 0; rc == RC_OK && i < c->conf->n_domains; i++)

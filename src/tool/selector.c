@@ -302,7 +302,6 @@ static enum rc add_run(struct tool *t, struct err *err)
 {
 	static const struct origin made = {"made, standby until it is activated",
 					   "would be made, standby until it is activated"};
-	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_CREATE;
 	struct key *key = NULL;
 	enum dkim_alg alg;
 	unsigned bits = 0;
@@ -311,9 +310,7 @@ static enum rc add_run(struct tool *t, struct err *err)
 
 	if (rc != RC_OK)
 		return rc;
-	rc = selector_work_open(t, mode, false, &w, err);
-	if (rc == RC_OK && w.directory == NULL)
-		rc = tool_directory(t, DIRECTORY_READ, &w.directory, err);
+	rc = selector_work_open(t, DIRECTORY_CREATE, false, &w, err);
 	if (rc == RC_OK)
 		rc = wanted_bits(t, w.domain, &bits, err);
 	if (rc == RC_OK)
@@ -351,13 +348,12 @@ static enum rc import_as_user(struct tool *t, void *ctx, struct buf *reply, stru
 {
 	static const struct origin imported = {"imported, standby until it is activated",
 					       "would be imported, standby until it is activated"};
-	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_CREATE;
 	struct selector_work w;
-	enum rc rc = selector_work_open(t, mode, false, &w, err);
+	enum rc rc = selector_work_open(t, DIRECTORY_CREATE, false, &w, err);
 
 	(void)reply;
-	if (rc == RC_OK && w.directory == NULL)
-		rc = tool_directory(t, DIRECTORY_READ, &w.directory, err);
+	if (rc == RC_OK)
+		rc = selector_check_key(&w, key_fingerprint(ctx), err);
 	if (rc == RC_OK)
 		rc = store_key(&w, ctx, &imported, err);
 	selector_work_close(&w);
@@ -388,6 +384,10 @@ static enum rc export_run(struct tool *t, struct err *err)
 				  "a private key is not shown on a terminal: send it to a file");
 	buf_init(&pem, PEM_MAX);
 	rc = selector_work_open(t, DIRECTORY_READ, true, &w, err);
+	if (rc == RC_OK && w.selector->state == SEL_REVOKED)
+		rc = err_set(err, RC_REFUSED,
+			     "%s._domainkey.%s is revoked: its key is void and is not handed out",
+			     w.selector->name, w.selector->domain);
 	if (rc == RC_OK)
 		rc = keystore_get(w.snap->conf->state_dir, w.selector->fingerprint, &key, err);
 	if (rc == RC_OK)
@@ -527,7 +527,9 @@ const struct tool_verb tool_verbs_selector[] = {
 		.summary = "Declare a key void: its record gets an empty p=",
 		.help = "For a key that is no longer secret. Publish the record that \"mailseal "
 			"dns\n"
-			"show\" prints afterwards.\n"
+			"show\" prints afterwards. The key goes to keys/trash, unless another "
+			"selector has\n"
+			"it too, and never signs again.\n"
 			"\n"
 			"Example: mailseal selector revoke example.com rsa-20261124 --force\n",
 		.options = force_options,

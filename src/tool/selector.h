@@ -19,7 +19,7 @@ struct selector_work {
 };
 
 /* The domain of the first argument; with NAMED, its selector of the second, RC_NOTFOUND without one. The directory is
- * opened where MODE is to write. Close it after a failure too. */
+ * opened where MODE is not to read, with --dry-run for reading. Close it after a failure too. */
 MUST_CHECK enum rc selector_work_open(struct tool *t, enum directory_mode mode, bool named,
 				      struct selector_work *w, struct err *err);
 void selector_work_close(struct selector_work *w);
@@ -27,6 +27,12 @@ void selector_work_close(struct selector_work *w);
 /* After a change, which is made known to the daemon: the selector becomes the row as it is now. Nothing with
  * --dry-run. */
 MUST_CHECK enum rc selector_work_renew(struct selector_work *w, struct err *err);
+
+/* RC_REFUSED: a selector with this key was revoked once. */
+MUST_CHECK enum rc selector_check_key(struct selector_work *w, const char *fingerprint,
+				      struct err *err);
+/* Another selector of L that may sign with the key of S, one that is not revoked itself; NULL: none. */
+const struct selector *selector_other_user(const struct selector_list *l, const struct selector *s);
 
 /* The end of every verb that changes something: what was DONE to the selector of W, or WOULD be with --dry-run; with
  * --json the selector as it is. */

@@ -11,14 +11,29 @@ static enum rc refuse(struct selector_work *w, const char *why, struct err *err)
 		       w->selector->domain, sel_state_name(w->selector->state), why);
 }
 
+enum rc selector_check_key(struct selector_work *w, const char *fingerprint, struct err *err)
+{
+	bool revoked = false;
+	enum rc rc = w->directory->ops->key_revoked(w->directory, fingerprint, &revoked, err);
+
+	if (rc != RC_OK || !revoked)
+		return rc;
+	tool_next(w->t, "mailseal selector add %s", w->domain->name);
+	return err_set(err, RC_REFUSED,
+		       "key %.16s... was revoked: it never signs again, make a new one",
+		       fingerprint);
+}
+
 static enum rc check_activation(struct selector_work *w, struct err *err)
 {
 	enum sel_state state = w->selector->state;
+	enum rc rc;
 
 	if (state == SEL_RETIRING || state == SEL_REVOKED)
 		return refuse(w, "it cannot become active again; make a new one", err);
-	if (tool_has(w->t, "force"))
-		return RC_OK;
+	rc = selector_check_key(w, w->selector->fingerprint, err);
+	if (rc != RC_OK || tool_has(w->t, "force"))
+		return rc;
 	tool_next(w->t, "mailseal dns show %s --selector %s", w->domain->name, w->selector->name);
 	tool_next(w->t, "mailseal selector activate %s %s --force", w->domain->name,
 		  w->selector->name);
@@ -54,9 +69,8 @@ static enum rc activate(struct selector_work *w, struct err *err)
 enum rc selector_activate_run(struct tool *t, struct err *err)
 {
 	static const char already[] = "is active already";
-	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_WRITE;
 	struct selector_work w;
-	enum rc rc = selector_work_open(t, mode, true, &w, err);
+	enum rc rc = selector_work_open(t, DIRECTORY_WRITE, true, &w, err);
 
 	if (rc == RC_OK && w.selector->state == SEL_ACTIVE) {
 		rc = selector_report(&w, already, already, err);
@@ -70,117 +84,158 @@ enum rc selector_activate_run(struct tool *t, struct err *err)
 	return rc;
 }
 
-/* One row for each verb that only changes the state. */
-struct change {
-	enum sel_state to;
-	const char *done, *would, *already;
-};
-
-static enum rc check_change(struct selector_work *w, const struct change *c, struct err *err)
+/* Its domain would be without it from one moment to the next. */
+static enum rc check_in_use(struct selector_work *w, struct err *err)
 {
-	if (c->to == SEL_RETIRING && w->selector->state != SEL_ACTIVE)
-		return refuse(w, "only an active selector retires", err);
 	if (w->selector->state != SEL_ACTIVE || tool_has(w->t, "force"))
 		return RC_OK;
 	tool_next(w->t, "mailseal selector list %s", w->domain->name);
 	return refuse(w, "its domain signs with it; activate another first, or say --force", err);
 }
 
-static enum rc set_state(struct selector_work *w, const struct change *c, struct err *err)
+static enum rc set_state(struct selector_work *w, enum sel_state to, struct err *err)
 {
-	enum rc rc = check_change(w, c, err);
+	enum rc rc = RC_OK;
 
-	if (rc == RC_OK && !tool_dry_run(w->t))
-		rc = w->directory->ops->selector_set_state(w->directory, w->selector, c->to,
+	if (!tool_dry_run(w->t))
+		rc = w->directory->ops->selector_set_state(w->directory, w->selector, to,
 							   tool_now(w->t), err);
 	return rc == RC_OK ? selector_work_renew(w, err) : rc;
 }
 
-static enum rc change_state(struct tool *t, const struct change *c, struct err *err)
+static enum rc retire(struct selector_work *w, struct err *err)
 {
-	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_WRITE;
-	struct selector_work w;
-	enum rc rc = selector_work_open(t, mode, true, &w, err);
+	enum rc rc;
 
-	if (rc == RC_OK && w.selector->state == c->to) {
-		rc = selector_report(&w, c->already, c->already, err);
-	} else if (rc == RC_OK) {
-		rc = set_state(&w, c, err);
-		if (rc == RC_OK)
-			rc = selector_report(&w, c->done, c->would, err);
-	}
-	selector_work_close(&w);
+	if (w->selector->state == SEL_RETIRING)
+		return selector_report(w, "is retiring already", "is retiring already", err);
+	if (w->selector->state != SEL_ACTIVE)
+		return refuse(w, "only an active selector retires", err);
+	rc = check_in_use(w, err);
+	if (rc == RC_OK)
+		rc = set_state(w, SEL_RETIRING, err);
+	if (rc == RC_OK)
+		rc = selector_report(w, "retiring: its record must stay for a week",
+				     "would be retiring; its record must stay for a week then",
+				     err);
 	return rc;
 }
 
 enum rc selector_retire_run(struct tool *t, struct err *err)
 {
-	static const struct change c = {SEL_RETIRING, "retiring: its record must stay for a week",
-					"would be retiring; its record must stay for a week then",
-					"is retiring already"};
+	struct selector_work w;
+	enum rc rc = selector_work_open(t, DIRECTORY_WRITE, true, &w, err);
 
-	return change_state(t, &c, err);
+	if (rc == RC_OK)
+		rc = retire(&w, err);
+	selector_work_close(&w);
+	return rc;
+}
+
+/* An imported key may stand behind several selectors. */
+const struct selector *selector_other_user(const struct selector_list *l, const struct selector *s)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct selector *other = &l->at[i];
+
+		if (other->state != SEL_REVOKED &&
+		    strcmp(other->fingerprint, s->fingerprint) == 0 &&
+		    (strcmp(other->name, s->name) != 0 || strcmp(other->domain, s->domain) != 0))
+			return other;
+	}
+	return NULL;
+}
+
+/* After the row: a row that may sign never names a key that is not there. *RET_MOVED false: it was not there any more. */
+static enum rc trash_key(struct selector_work *w, bool *ret_moved, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	*ret_moved = true;
+	if (tool_dry_run(w->t))
+		return RC_OK;
+	rc = keystore_trash(w->snap->conf->state_dir, w->selector->fingerprint, tool_now(w->t),
+			    err);
+	*ret_moved = rc == RC_OK;
+	return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+/* A key that is no longer secret is of no use to the other either. */
+static enum rc report_shared(struct selector_work *w, const struct selector *other, struct err *err)
+{
+	tool_next(w->t, "mailseal selector revoke %s %s --force", other->domain, other->name);
+	return selector_report(
+		w, "revoked: publish its empty record now; its key stays, another selector has it",
+		"would be revoked; its key would stay, another selector has it", err);
+}
+
+static enum rc revoke(struct selector_work *w, struct err *err)
+{
+	bool was_revoked = w->selector->state == SEL_REVOKED, moved;
+	const struct selector *other;
+	enum rc rc = check_in_use(w, err);
+
+	if (rc == RC_OK && !was_revoked)
+		rc = set_state(w, SEL_REVOKED, err);
+	if (rc != RC_OK)
+		return rc;
+	tool_next(w->t, "mailseal dns show %s --selector %s", w->domain->name, w->selector->name);
+	other = selector_other_user(w->now != NULL ? w->now : w->snap->selectors, w->selector);
+	if (other != NULL)
+		return report_shared(w, other, err);
+	/* Also where the row was revoked before: that run may not have come so far. */
+	rc = trash_key(w, &moved, err);
+	if (rc != RC_OK)
+		return rc;
+	if (was_revoked && (!moved || tool_dry_run(w->t)))
+		return selector_report(w, "is revoked already", "is revoked already", err);
+	return selector_report(
+		w, "revoked: publish its empty record now; its key lies in keys/trash for 30 days",
+		"would be revoked; its key would go to keys/trash for 30 days", err);
 }
 
 enum rc selector_revoke_run(struct tool *t, struct err *err)
 {
-	static const struct change c = {
-		SEL_REVOKED, "revoked: publish the record with the empty p= now",
-		"would be revoked; its record gets an empty p= then", "is revoked already"};
+	struct selector_work w;
+	enum rc rc = selector_work_open(t, DIRECTORY_WRITE, true, &w, err);
 
-	return change_state(t, &c, err);
+	if (rc == RC_OK)
+		rc = revoke(&w, err);
+	selector_work_close(&w);
+	return rc;
 }
 
-/* An imported key may stand behind several selectors. */
-static bool key_is_shared(const struct selector_work *w)
+static enum rc remove_selector(struct selector_work *w, struct err *err)
 {
-	const struct selector_list *l = w->snap->selectors;
-
-	for (size_t i = 0; i < l->n; i++)
-		if (&l->at[i] != w->selector &&
-		    strcmp(l->at[i].fingerprint, w->selector->fingerprint) == 0)
-			return true;
-	return false;
-}
-
-static enum rc remove_selector(struct selector_work *w, bool shared, struct err *err)
-{
-	enum rc rc;
+	const struct selector *other = selector_other_user(w->snap->selectors, w->selector);
+	bool moved;
+	enum rc rc = RC_OK;
 
 	if (w->selector->state == SEL_ACTIVE)
 		return refuse(w, "retire or revoke it first", err);
-	if (tool_dry_run(w->t))
-		return RC_OK;
-	/* The row first: a row never names a key that is not there. */
-	rc = w->directory->ops->selector_remove(w->directory, w->selector, err);
-	if (rc == RC_OK && !shared) {
-		rc = keystore_trash(w->snap->conf->state_dir, w->selector->fingerprint,
-				    tool_now(w->t), err);
-		if (rc == RC_NOTFOUND)
-			rc = RC_OK;
-	}
-	return rc == RC_OK ? selector_work_renew(w, err) : rc;
+	if (!tool_dry_run(w->t))
+		rc = w->directory->ops->selector_remove(w->directory, w->selector, err);
+	if (rc == RC_OK && other == NULL)
+		rc = trash_key(w, &moved, err);
+	if (rc == RC_OK)
+		rc = selector_work_renew(w, err);
+	if (rc != RC_OK)
+		return rc;
+	if (other != NULL)
+		return selector_report(
+			w, "removed; its key stays, another selector has it",
+			"would be removed; its key would stay, another selector has it", err);
+	return selector_report(w, "removed; its key lies in keys/trash for 30 days",
+			       "would be removed; its key would go to keys/trash for 30 days", err);
 }
 
 enum rc selector_remove_run(struct tool *t, struct err *err)
 {
-	enum directory_mode mode = tool_dry_run(t) ? DIRECTORY_READ : DIRECTORY_WRITE;
 	struct selector_work w;
-	bool shared = false;
-	enum rc rc = selector_work_open(t, mode, true, &w, err);
+	enum rc rc = selector_work_open(t, DIRECTORY_WRITE, true, &w, err);
 
-	if (rc == RC_OK) {
-		shared = key_is_shared(&w);
-		rc = remove_selector(&w, shared, err);
-	}
-	if (rc == RC_OK && shared)
-		rc = selector_report(
-			&w, "removed; its key stays, another selector has it",
-			"would be removed; its key would stay, another selector has it", err);
-	else if (rc == RC_OK)
-		rc = selector_report(&w, "removed; its key lies in keys/trash for 30 days",
-				     "would be removed; its key would go to keys/trash for 30 days",
-				     err);
+	if (rc == RC_OK)
+		rc = remove_selector(&w, err);
 	selector_work_close(&w);
 	return rc;
 }

@@ -120,13 +120,13 @@ static const struct row rows[] = {
 	{"signing disabled", TRUSTED, "joe@mute.example", NULL, false, false,
 	 "disabled (mute.example: sign.enabled = false)"},
 	{"nothing active, unsigned", TRUSTED, "joe@idle.example", NULL, false, false,
-	 "no active selector (idle.example: none is active yet; see `mailseal selector list`)"},
+	 "no active selector (idle.example: none is active; see `mailseal selector list`)"},
 	{"no selector, unsigned", TRUSTED, "joe@none.example", NULL, false, false,
 	 "no active selector (none.example: no selector at all)"},
 	{"nothing active, sign", TRUSTED, "joe@early.example", NULL, false, false,
 	 "early.example/r2 early.example/x1"},
 	{"nothing active, tempfail", TRUSTED, "joe@later.example", NULL, false, false,
-	 "no active selector (later.example: none is active yet; see `mailseal selector list`) "
+	 "no active selector (later.example: none is active; see `mailseal selector list`) "
 	 "tempfail"},
 	{"nothing active, tempfail, observed", TRUSTED, "joe@seen.example", NULL, false, false,
 	 "no active selector (seen.example: no selector at all) observe"},

@@ -254,6 +254,43 @@ static void test_names_are_never_reused(void)
 	directory_close(d);
 }
 
+static bool revoked(struct directory *d, const char *fingerprint)
+{
+	struct err err = ERR_INIT;
+	bool ret = false;
+
+	ASSERT_OK(d->ops->key_revoked(d, fingerprint, &ret, &err), &err);
+	return ret;
+}
+
+static void test_a_revoked_key_never_signs_again(void)
+{
+	struct directory *d = fresh("revoked-key");
+	struct err err = ERR_INIT;
+	struct selector twin, s, other = make("a.example", "s3", DKIM_RSA_SHA256);
+
+	memset(other.fingerprint, 'b', SHA256_HEX_SIZE - 1);
+	add(d, "a.example", "s1", DKIM_RSA_SHA256);
+	add(d, "b.example", "s2", DKIM_RSA_SHA256); /* with the same key */
+	s = get(d, "a.example", "s1");
+	CU_ASSERT_FALSE(revoked(d, s.fingerprint));
+	ASSERT_OK(d->ops->selector_set_state(d, &s, SEL_REVOKED, NOW, &err), &err);
+	CU_ASSERT_TRUE(revoked(d, s.fingerprint));
+	CU_ASSERT_FALSE(revoked(d, other.fingerprint));
+	s = get(d, "a.example", "s1");
+	ASSERT_FAILS(d->ops->selector_activate(d, &s, NOW, NOW, &err), RC_REFUSED, &err, "revoked");
+	twin = get(d, "b.example", "s2");
+	ASSERT_FAILS(d->ops->selector_activate(d, &twin, NOW, NOW, &err), RC_REFUSED, &err, "'s2'");
+	ASSERT_OK(d->ops->selector_remove(d, &s, &err), &err);
+	s = make("a.example", "s4", DKIM_RSA_SHA256);
+	ASSERT_FAILS(d->ops->selector_add(d, &s, &err), RC_REFUSED, &err, "never signs again");
+	ASSERT_OK(d->ops->selector_add(d, &other, &err), &err);
+	other = get(d, "a.example", "s3");
+	ASSERT_OK(d->ops->selector_activate(d, &other, NOW, NOW, &err), &err);
+	CU_ASSERT_EQUAL(get(d, "a.example", "s4").revision, -1);
+	directory_close(d);
+}
+
 static void test_add_refuses(void)
 {
 	struct directory *d = fresh("refuses");
@@ -553,6 +590,7 @@ int main(void)
 		{"words of the states", test_states},
 		{"the list is sorted and searched", test_list_is_sorted_and_searched},
 		{"names are never reused", test_names_are_never_reused},
+		{"a revoked key never signs again", test_a_revoked_key_never_signs_again},
 		{"what add refuses", test_add_refuses},
 		{"an activation hands over", test_activation_hands_over},
 		{"the newest activation wins", test_the_newest_activation_wins},
