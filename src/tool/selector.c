@@ -511,7 +511,9 @@ const struct tool_verb tool_verbs_selector[] = {
 		.min_args = 2,
 		.max_args = 2,
 		.summary = "Stop signing with a selector, its record stays",
-		.help = "Mail that is under way is verified with its record for a week at least.\n"
+		.help = "Mail that is under way is verified with its record for a week at least. A "
+			"selector\n"
+			"retires by itself when another of its algorithm is activated.\n"
 			"\n"
 			"Example: mailseal selector retire example.com rsa-20261124 --force\n",
 		.options = force_options,

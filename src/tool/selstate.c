@@ -103,6 +103,16 @@ static enum rc set_state(struct selector_work *w, enum sel_state to, struct err 
 	return rc == RC_OK ? selector_work_renew(w, err) : rc;
 }
 
+/* One that was active has left its domain without a signature: --force was said, the consequence is too. */
+static void say_unsigned(const struct selector_work *w)
+{
+	const struct selector *s = w->selector;
+
+	if (!tool_dry_run(w->t))
+		tool_say(w->t, "nothing signs for %s with %s any more\n", s->domain,
+			 dkim_alg_name(s->alg));
+}
+
 static enum rc retire(struct selector_work *w, struct err *err)
 {
 	enum rc rc;
@@ -115,9 +125,12 @@ static enum rc retire(struct selector_work *w, struct err *err)
 	if (rc == RC_OK)
 		rc = set_state(w, SEL_RETIRING, err);
 	if (rc == RC_OK)
-		rc = selector_report(w, "retiring: its record must stay for a week",
-				     "would be retiring; its record must stay for a week then",
-				     err);
+		rc = selector_report(
+			w, "retiring: it signs no more, its record must stay for a week",
+			"would be retiring and sign no more; its record must stay for a week then",
+			err);
+	if (rc == RC_OK)
+		say_unsigned(w);
 	return rc;
 }
 
@@ -171,14 +184,17 @@ static enum rc report_shared(struct selector_work *w, const struct selector *oth
 
 static enum rc revoke(struct selector_work *w, struct err *err)
 {
-	bool was_revoked = w->selector->state == SEL_REVOKED, moved;
+	enum sel_state before = w->selector->state;
+	bool moved;
 	const struct selector *other;
 	enum rc rc = check_in_use(w, err);
 
-	if (rc == RC_OK && !was_revoked)
+	if (rc == RC_OK && before != SEL_REVOKED)
 		rc = set_state(w, SEL_REVOKED, err);
 	if (rc != RC_OK)
 		return rc;
+	if (before == SEL_ACTIVE)
+		say_unsigned(w);
 	tool_next(w->t, "mailseal dns show %s --selector %s", w->domain->name, w->selector->name);
 	other = selector_other_user(w->now != NULL ? w->now : w->snap->selectors, w->selector);
 	if (other != NULL)
@@ -187,7 +203,7 @@ static enum rc revoke(struct selector_work *w, struct err *err)
 	rc = trash_key(w, &moved, err);
 	if (rc != RC_OK)
 		return rc;
-	if (was_revoked && (!moved || tool_dry_run(w->t)))
+	if (before == SEL_REVOKED && (!moved || tool_dry_run(w->t)))
 		return selector_report(w, "is revoked already", "is revoked already", err);
 	return selector_report(
 		w, "revoked: publish its empty record now; its key lies in keys/trash for 30 days",
