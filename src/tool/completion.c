@@ -137,42 +137,84 @@ static void put_verb_options(const struct tool_verb *v, FILE *out)
 	fputs("--config --quiet --no-color --help", out);
 }
 
-static bool is_first_of_noun(const struct tool_verb *v)
+/* Does an earlier verb show the same word behind GROUP? */
+static bool word_before(const struct tool_verb *v, const char *group)
 {
-	for (const struct tool_verb *u = verb_next(NULL); u != v; u = verb_next(u))
-		if (strcmp(u->noun, v->noun) == 0)
-			return false;
-	return true;
+	char name[VERB_NAME_SIZE], earlier[VERB_NAME_SIZE];
+
+	verb_name(v, name);
+	for (const struct tool_verb *u = verb_next(NULL); u != v; u = verb_next(u)) {
+		verb_name(u, earlier);
+		if (verb_in_group(u, group) &&
+		    span_eq(verb_word(earlier, group), verb_word(name, group)))
+			return true;
+	}
+	return false;
 }
 
-static void put_nouns(FILE *out)
+/* The words that may follow GROUP. */
+static void put_words(const char *group, FILE *out)
 {
 	const char *space = "";
 
 	for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v)) {
-		if (!is_first_of_noun(v))
+		char name[VERB_NAME_SIZE];
+
+		if (!verb_in_group(v, group) || word_before(v, group))
 			continue;
-		fprintf(out, "%s%s", space, v->noun);
+		verb_name(v, name);
+		fprintf(out, "%s%.*s", space, SPAN_ARG(verb_word(name, group)));
 		space = " ";
 	}
 }
 
-static void put_verbs(const char *noun, FILE *out)
+/* As many blanks as a pattern of three words needs behind NAME. */
+static int blanks_behind(const char *name)
 {
-	const char *space = "";
+	int n = 2;
 
-	for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v)) {
-		if (strcmp(v->noun, noun) != 0)
+	for (; *name != '\0'; name++)
+		n -= *name == ' ';
+	return n;
+}
+
+static void put_group_case(const char *group, FILE *out)
+{
+	fprintf(out, "	'%s%*s') kind='=", group, blanks_behind(group), "");
+	put_words(group, out);
+	fputs("' ;;\n", out);
+}
+
+/* "user" and "user cert" for "user cert add", each where it is met first. */
+static void put_groups_of(const struct tool_verb *v, FILE *out)
+{
+	char group[VERB_NAME_SIZE];
+
+	verb_name(v, group);
+	for (size_t i = 0; group[i] != '\0'; i++) {
+		const struct tool_verb *first = verb_next(NULL);
+
+		if (group[i] != ' ')
 			continue;
-		fprintf(out, "%s%s", space, v->verb);
-		space = " ";
+		group[i] = '\0';
+		while (!verb_in_group(first, group))
+			first = verb_next(first);
+		if (first == v)
+			put_group_case(group, out);
+		group[i] = ' ';
 	}
 }
 
 static void put_verb_case(const struct tool_verb *v, FILE *out)
 {
-	fprintf(out, "	'%s%s%s')\n		n=%d kinds=(", v->noun, v->verb != NULL ? " " : "",
-		v->verb != NULL ? v->verb : "", v->verb != NULL ? 2 : 1);
+	char name[VERB_NAME_SIZE];
+	int blanks;
+
+	verb_name(v, name);
+	blanks = blanks_behind(name);
+	/* What follows the name are its arguments. */
+	fprintf(out, "	'%s%s'%s)\n		n=%d kinds=(", name, blanks > 0 ? " " : "",
+		blanks > 0 ? "*" : "", 3 - blanks);
 	put_arg_kinds(v->args, out);
 	fputs(")\n		options='", out);
 	put_verb_options(v, out);
@@ -184,27 +226,14 @@ static void put_command_function(FILE *out)
 {
 	fputs("_mailseal_command()\n{\n"
 	      "	local n=0 options='--config --quiet --no-color --help --version'\n"
-	      "	local -a kinds=()\n\n	case \"$1 $2\" in\n",
+	      "	local -a kinds=()\n\n	case \"$1 $2 $3\" in\n",
 	      out);
-	fputs("	' ') kind='=", out);
-	put_nouns(out);
-	fputs("' ;;\n", out);
-	for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v)) {
-		if (v->verb == NULL || !is_first_of_noun(v))
-			continue;
-		fprintf(out, "	'%s ') kind='=", v->noun);
-		put_verbs(v->noun, out);
-		fputs("' ;;\n", out);
-	}
-	fputs("	esac\n	case \"$1 $2\" in\n", out);
+	put_group_case("", out);
 	for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v))
-		if (v->verb != NULL)
-			put_verb_case(v, out);
-	fputs("	*)\n	case $1 in\n", out);
+		put_groups_of(v, out);
 	for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v))
-		if (v->verb == NULL)
-			put_verb_case(v, out);
-	fputs("	esac ;;\n	esac\n"
+		put_verb_case(v, out);
+	fputs("	esac\n"
 	      "	((n > 0)) && kind=${kinds[$# - n]}\n"
 	      "	[[ $cur == -* ]] && kind=\"=$options\"\n"
 	      "	return 0\n}\n\n",

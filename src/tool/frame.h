@@ -7,7 +7,7 @@
 #include "base/vec.h"
 #include "tool/tool.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, VERB_NAME_SIZE = 64 };
 
 /* One option as it was given. */
 struct tool_given {
@@ -17,9 +17,10 @@ struct tool_given {
 
 struct tool {
 	const struct tool_verb *verb; /* NULL: help or version was asked for, or nothing was */
-	const char *noun;	      /* the noun that was typed, also where no verb followed */
-	struct vec args;	      /* of const char *: positional, behind the verb */
-	struct vec given;	      /* of struct tool_given */
+	/* No verb: what was typed of one ("user", "user cert"), or "". */
+	char group[VERB_NAME_SIZE];
+	struct vec args;  /* of const char *: positional, behind the verb */
+	struct vec given; /* of struct tool_given */
 	const char *conf_file;
 	bool json, dry_run, quiet, help, version;
 	bool colour[3]; /* by file descriptor; 0 unused */
@@ -45,18 +46,25 @@ MUST_CHECK enum rc options_read(struct tool *t, int argc, char **argv, struct er
 extern const struct tool_option options_global[]; /* ends with name == NULL */
 bool option_repeats(const struct tool_option *o);
 
-/* verbs.c */
-const struct tool_verb *verb_find(const char *noun, const char *verb);
-bool verb_noun_known(const char *noun);
+/* verbs.c. The name of a verb is what is typed for it: "setup", "selector add", "user cert add". A group is what stands
+ * before the last word of one: "selector", "user", "user cert". */
+void verb_name(const struct tool_verb *v, char ret[VERB_NAME_SIZE]);
+/* The verb whose name the first of the N words are, the longest where there are several; NULL: none. *RET_USED: how many
+ * words are its name; without a verb, how many are the beginning of one. */
+const struct tool_verb *verb_find(const char *const *words, size_t n, size_t *ret_used);
+/* Is V in GROUP ("": all are)? */
+bool verb_in_group(const struct tool_verb *v, const char *group);
+/* The word behind GROUP in the name of V, which is in it, as a span of NAME. */
+struct span verb_word(const char *name, const char *group);
 /* Every row in the order of the tables: start with NULL; NULL ends. */
 const struct tool_verb *verb_next(const struct tool_verb *v);
-/* The nearest noun (NOUN NULL), or verb of NOUN; NULL when none is near. */
-const char *verb_nearest(const char *noun, const char *word);
+/* Of the words that may follow GROUP ("" for the first) the one nearest to WORD, in RET; false when none is near. */
+bool verb_nearest(const char *group, const char *word, char ret[VERB_NAME_SIZE]);
 
 /* help.c */
 void help_short(FILE *out);
 void help_all(FILE *out);
-void help_noun(const char *noun, FILE *out);
+void help_group(const char *group, FILE *out);
 void help_verb(const struct tool_verb *v, FILE *out);
 
 /* output.c */

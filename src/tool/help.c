@@ -25,12 +25,13 @@ void help_short(FILE *out)
 	fputs(short_usage, out);
 }
 
-/* "selector add", "setup" */
 static void put_row(const struct tool_verb *v, FILE *out)
 {
-	int width = fprintf(out, "  %s%s%s", v->noun, v->verb != NULL ? " " : "",
-			    v->verb != NULL ? v->verb : "");
+	char name[VERB_NAME_SIZE];
+	int width;
 
+	verb_name(v, name);
+	width = fprintf(out, "  %s", name);
 	fprintf(out, "%*s%s\n", width < 24 ? 24 - width : 1, "", v->summary);
 }
 
@@ -72,19 +73,21 @@ void help_all(FILE *out)
 	fputs(exit_statuses, out);
 }
 
-void help_noun(const char *noun, FILE *out)
+void help_group(const char *group, FILE *out)
 {
-	fprintf(out, "usage: mailseal %s VERB [ARGUMENTS] [OPTIONS]\n\n", noun);
+	fprintf(out, "usage: mailseal %s VERB [ARGUMENTS] [OPTIONS]\n\n", group);
 	for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v))
-		if (strcmp(v->noun, noun) == 0)
+		if (verb_in_group(v, group))
 			put_row(v, out);
-	fprintf(out, "\nmailseal help %s VERB explains one.\n", noun);
+	fprintf(out, "\nmailseal help %s VERB explains one.\n", group);
 }
 
 void help_verb(const struct tool_verb *v, FILE *out)
 {
-	fprintf(out, "usage: mailseal %s%s%s%s%s [OPTIONS]\n\n%s.\n\n%s\noptions:\n", v->noun,
-		v->verb != NULL ? " " : "", v->verb != NULL ? v->verb : "",
+	char name[VERB_NAME_SIZE];
+
+	verb_name(v, name);
+	fprintf(out, "usage: mailseal %s%s%s [OPTIONS]\n\n%s.\n\n%s\noptions:\n", name,
 		v->args[0] != '\0' ? " " : "", v->args, v->summary, v->help);
 	for (const struct tool_option *o = v->options; o != NULL && o->name != NULL; o++)
 		put_option(o, out);
@@ -93,31 +96,31 @@ void help_verb(const struct tool_verb *v, FILE *out)
 
 static enum rc help_run(struct tool *t, struct err *err)
 {
-	const char *noun = tool_arg(t, 0), *verb = tool_arg(t, 1);
-	const struct tool_verb *v;
+	const char *const *words = t->args.items;
+	size_t n = t->args.len, used;
+	const struct tool_verb *v = verb_find(words, n, &used);
+	char typed[VERB_NAME_SIZE] = "";
+	size_t len = 0;
 
-	if (noun == NULL) {
+	for (size_t i = 0; i < n && len < sizeof(typed); i++)
+		len += (size_t)snprintf(typed + len, sizeof(typed) - len, "%s%s", i > 0 ? " " : "",
+					words[i]);
+	if (used < n)
+		return tool_usage(t, err, "no command '%s'", typed);
+	if (n == 0)
 		help_all(stdout);
-		return RC_OK;
-	}
-	v = verb_find(noun, verb);
-	if (v != NULL) {
+	else if (v != NULL)
 		help_verb(v, stdout);
-		return RC_OK;
-	}
-	if (verb == NULL && verb_noun_known(noun)) {
-		help_noun(noun, stdout);
-		return RC_OK;
-	}
-	return tool_usage(t, err, "no command '%s%s%s'", noun, verb != NULL ? " " : "",
-			  verb != NULL ? verb : "");
+	else
+		help_group(typed, stdout);
+	return RC_OK;
 }
 
 const struct tool_verb tool_verbs_help[] = {
 	{
 		.noun = "help",
-		.args = "[NOUN [VERB]]",
-		.max_args = 2,
+		.args = "[NOUN [VERB...]]",
+		.max_args = 3,
 		.summary = "Explain a command, or list them all",
 		.help = "Example: mailseal help message verify\n",
 		.run = help_run,

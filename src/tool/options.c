@@ -1,6 +1,7 @@
 #include "base/spell.h"
 #include "tool/frame.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,16 +158,15 @@ static enum rc split_words(struct tool *t, struct words *w, struct err *err)
 	return rc;
 }
 
-static enum rc unknown_word(struct tool *t, const char *noun, const char *word, struct err *err)
+static enum rc unknown_word(struct tool *t, const char *word, struct err *err)
 {
-	const char *near = verb_nearest(noun, word);
-	const char *space = noun != NULL ? " " : "";
+	const char *group = t->group, *space = *group != '\0' ? " " : "";
+	char near[VERB_NAME_SIZE];
 
-	noun = noun != NULL ? noun : "";
-	if (near == NULL)
-		return tool_usage(t, err, "no command '%s%s%s'", noun, space, word);
-	return tool_usage(t, err, "no command '%s%s%s': did you mean '%s%s%s'?", noun, space, word,
-			  noun, space, near);
+	if (!verb_nearest(group, word, near))
+		return tool_usage(t, err, "no command '%s%s%s'", group, space, word);
+	return tool_usage(t, err, "no command '%s%s%s': did you mean '%s%s%s'?", group, space, word,
+			  group, space, near);
 }
 
 static void drop_args(struct tool *t, size_t n)
@@ -177,29 +177,29 @@ static void drop_args(struct tool *t, size_t n)
 	t->args.len -= n;
 }
 
-/* The first one or two words name the verb. */
+/* The words that begin the name of a verb, but are none yet. */
+static void keep_group(struct tool *t, const char *const *words, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(t->group + len, sizeof(t->group) - len, "%s%s",
+					i > 0 ? " " : "", words[i]);
+}
+
+/* The first words name the verb. */
 static enum rc find_verb(struct tool *t, struct err *err)
 {
-	const char **words = t->args.items;
-	size_t n = t->args.len;
+	const char *const *words = t->args.items;
+	size_t n = t->args.len, used;
 
-	if (n == 0)
-		return RC_OK;
-	t->noun = words[0];
-	t->verb = verb_find(words[0], NULL);
+	t->verb = verb_find(words, n, &used);
 	if (t->verb != NULL) {
-		drop_args(t, 1);
+		drop_args(t, used);
 		return RC_OK;
 	}
-	if (!verb_noun_known(words[0]))
-		return unknown_word(t, NULL, words[0], err);
-	if (n == 1)
-		return RC_OK;
-	t->verb = verb_find(words[0], words[1]);
-	if (t->verb == NULL)
-		return unknown_word(t, words[0], words[1], err);
-	drop_args(t, 2);
-	return RC_OK;
+	keep_group(t, words, used);
+	return used < n ? unknown_word(t, words[used], err) : RC_OK;
 }
 
 static bool given_before(const struct tool *t, size_t i)

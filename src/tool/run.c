@@ -74,10 +74,10 @@ static enum rc dispatch(struct tool *t, struct err *err)
 		return RC_OK;
 	}
 	if (t->verb == NULL) {
-		if (t->help && t->noun == NULL)
+		if (t->help && t->group[0] == '\0')
 			help_all(stdout);
-		else if (t->noun != NULL)
-			help_noun(t->noun, t->help ? stdout : stderr);
+		else if (t->group[0] != '\0')
+			help_group(t->group, t->help ? stdout : stderr);
 		else
 			help_short(stderr);
 		t->usage = !t->help;
@@ -97,12 +97,13 @@ static enum rc dispatch(struct tool *t, struct err *err)
 
 static void suggest_help(struct tool *t)
 {
-	if (t->verb != NULL)
-		tool_next(t, "mailseal help %s%s%s", t->verb->noun,
-			  t->verb->verb != NULL ? " " : "",
-			  t->verb->verb != NULL ? t->verb->verb : "");
-	else if (t->noun != NULL && verb_noun_known(t->noun))
-		tool_next(t, "mailseal help %s", t->noun);
+	char name[VERB_NAME_SIZE];
+
+	if (t->verb != NULL) {
+		verb_name(t->verb, name);
+		tool_next(t, "mailseal help %s", name);
+	} else if (t->group[0] != '\0')
+		tool_next(t, "mailseal help %s", t->group);
 	else
 		tool_next(t, "mailseal --help");
 }

@@ -43,8 +43,8 @@ enum tool_flag {
 struct tool;
 
 struct tool_verb {
-	const char *noun; /* "selector"; or the whole word ("setup") when verb is NULL */
-	const char *verb;
+	const char *noun;	/* "selector"; or the whole word ("setup") when verb is NULL */
+	const char *verb;	/* "add"; "cert add" where a noun has parts of its own */
 	const char *args;	/* "DOMAIN [NAME]" for the usage line; "" for none */
 	int min_args, max_args; /* positional; max -1: any number */
 	const char *summary;	/* one line, begins with an imperative, no final dot */

@@ -2,6 +2,7 @@
 #include "base/vec.h"
 #include "tool/frame.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* In the order of "mailseal --help". */
@@ -35,38 +36,85 @@ const struct tool_verb *verb_next(const struct tool_verb *v)
 	return NULL;
 }
 
-static bool same_word(const char *a, const char *b)
+void verb_name(const struct tool_verb *v, char ret[VERB_NAME_SIZE])
 {
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+	snprintf(ret, VERB_NAME_SIZE, "%s%s%s", v->noun, v->verb != NULL ? " " : "",
+		 v->verb != NULL ? v->verb : "");
 }
 
-const struct tool_verb *verb_find(const char *noun, const char *verb)
+/* How many of the words NAME begins with; *RET_WHOLE: they are all of it. */
+static size_t words_in_common(const char *name, const char *const *words, size_t n, bool *ret_whole)
 {
-	for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v))
-		if (strcmp(v->noun, noun) == 0 && same_word(v->verb, verb))
-			return v;
-	return NULL;
+	struct span rest = span_str(name), word;
+	size_t i = 0;
+
+	*ret_whole = false;
+	while (i < n && span_split(&rest, ' ', &word) && span_eq_str(word, words[i])) {
+		*ret_whole = rest.p == NULL;
+		i++;
+	}
+	return i;
 }
 
-bool verb_noun_known(const char *noun)
+const struct tool_verb *verb_find(const char *const *words, size_t n, size_t *ret_used)
 {
-	for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v))
-		if (strcmp(v->noun, noun) == 0)
-			return true;
-	return false;
+	const struct tool_verb *found = NULL;
+	char name[VERB_NAME_SIZE];
+	size_t begun = 0, used = 0;
+
+	for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v)) {
+		bool whole;
+		size_t common;
+
+		verb_name(v, name);
+		common = words_in_common(name, words, n, &whole);
+		if (common > begun)
+			begun = common;
+		if (whole && common > used) {
+			found = v;
+			used = common;
+		}
+	}
+	*ret_used = found != NULL ? used : begun;
+	return found;
 }
 
-const char *verb_nearest(const char *noun, const char *word)
+bool verb_in_group(const struct tool_verb *v, const char *group)
 {
-	const char *words[128];
+	char name[VERB_NAME_SIZE];
+	size_t len = strlen(group);
+
+	verb_name(v, name);
+	return len == 0 || (strncmp(name, group, len) == 0 && name[len] == ' ');
+}
+
+struct span verb_word(const char *name, const char *group)
+{
+	struct span rest = span_str(name + (*group != '\0' ? strlen(group) + 1 : 0));
+
+	return span_sub(rest, 0, span_find(rest, ' ', 0));
+}
+
+bool verb_nearest(const char *group, const char *word, char ret[VERB_NAME_SIZE])
+{
+	char kept[128][VERB_NAME_SIZE];
+	const char *words[COUNT_OF(kept)];
+	const char *near;
 	size_t n = 0;
 
 	for (const struct tool_verb *v = verb_next(NULL); v != NULL && n < COUNT_OF(words);
 	     v = verb_next(v)) {
-		if (noun == NULL)
-			words[n++] = v->noun;
-		else if (strcmp(noun, v->noun) == 0 && v->verb != NULL)
-			words[n++] = v->verb;
+		char name[VERB_NAME_SIZE];
+
+		if (!verb_in_group(v, group))
+			continue;
+		verb_name(v, name);
+		snprintf(kept[n], VERB_NAME_SIZE, "%.*s", SPAN_ARG(verb_word(name, group)));
+		words[n] = kept[n];
+		n++;
 	}
-	return spell_nearest(span_str(word), words, n);
+	near = spell_nearest(span_str(word), words, n);
+	if (near != NULL)
+		snprintf(ret, VERB_NAME_SIZE, "%s", near);
+	return near != NULL;
 }
