@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef err_openssl /* the analyzer's, for callers */
+
 /* The queue is read to its end: the last entry is the outermost reason, but a memory failure may lie
  * anywhere below it. */
 static unsigned long drain_queue(bool *ret_nomem)
