@@ -100,7 +100,7 @@ struct span span_sub(struct span s, size_t from, size_t len)
 		from = s.len;
 	if (len > s.len - from)
 		len = s.len - from;
-	return span_of(s.p != NULL ? s.p + from : NULL, len);
+	return span_of(s.len > 0 ? s.p + from : s.p, len); /* NULL + 0 is not defined */
 }
 
 struct span span_from(struct span s, size_t from)

@@ -13,7 +13,7 @@ enum { KEPT_MAX = 1000, SEVERITIES = 3 };
 void conf_problems_init(struct conf_problems *p)
 {
 	memset(p, 0, sizeof(*p));
-	vec_init(&p->v, sizeof(struct conf_problem), KEPT_MAX * SEVERITIES);
+	vec_init(&p->v, sizeof(struct conf_problem), (size_t)KEPT_MAX * SEVERITIES);
 }
 
 void conf_problems_clear(struct conf_problems *p)

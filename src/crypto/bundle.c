@@ -166,7 +166,7 @@ static enum rc hand_over(struct bundle *b, struct cert ***ret, size_t *ret_n, st
 
 	if (rc != RC_OK)
 		return rc;
-	certs = calloc(b->n, sizeof(*certs));
+	certs = calloc(b->n, sizeof(struct cert *));
 	if (certs == NULL)
 		return err_set(err, RC_NOMEM, "out of memory for certificates");
 	certs[to++] = b->at[leaf];

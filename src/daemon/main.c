@@ -1,5 +1,4 @@
 /* mailseald: wiring. What it does with a message is in core/; what it does with libmilter in milter.c. */
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,12 +35,11 @@ struct daemon {
 
 /* libmilter gave up: its listener died under us. */
 static volatile sig_atomic_t listener_died;
-static pthread_t main_thread;
 
 static void on_listener_end(void)
 {
 	listener_died = 1;
-	pthread_kill(main_thread, SIGTERM);
+	kill(getpid(), SIGTERM);
 }
 
 static int64_t wall_clock(void *ctx)
@@ -287,7 +285,6 @@ int main(int argc, char **argv)
 	/* Sockets get the group of their directory, and others nothing: a chrooted Postfix reaches
 	 * a socket in a directory "2750 mailseal postfix". */
 	umask(007);
-	main_thread = pthread_self();
 	notify_open();
 	privileges_raise_files();
 	rc = signals_block(&err);

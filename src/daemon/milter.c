@@ -516,7 +516,7 @@ static enum rc configure(const struct milter_setup *setup, struct err *err)
 		.xxfi_data = on_data,
 		.xxfi_negotiate = on_negotiate,
 	};
-	const int64_t longest = 7 * 24 * 3600; /* libmilter counts in int */
+	const int64_t longest = 604800; /* a week: libmilter counts in int */
 	int64_t timeout = setup->timeout < longest ? setup->timeout : longest;
 
 	if (smfi_register(filter) != MI_SUCCESS ||

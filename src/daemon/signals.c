@@ -9,8 +9,6 @@
  * "abort every session". A signal sent to the process may go to any thread that waits for it, so one that came while the
  * main thread was busy with the one before would end the daemon. Two SIGHUPs in a row are enough. There is no setting
  * against it, so its call resolves to this function, which never returns; nothing else here calls sigwait(). */
-int sigwait(const sigset_t *set, int *sig);
-
 int sigwait(const sigset_t *set, int *sig)
 {
 	(void)set;

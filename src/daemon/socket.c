@@ -227,7 +227,7 @@ int socket_find_listener(void)
 
 enum rc socket_set_nodelay(int listener, bool *ret_tcp, struct err *err)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(addr);
 	const int on = 1;
 	bool tcp;
@@ -277,7 +277,7 @@ enum rc socket_retire(int listener, struct err *err)
 
 void socket_wake(int listener)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(addr);
 	int fd;
 

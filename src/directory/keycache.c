@@ -110,6 +110,13 @@ static void link_newest(struct keycache *c, struct entry *e)
 	c->newest = e;
 }
 
+static void entry_free(struct entry *e)
+{
+	key_unref(e->key);
+	free(e->text);
+	free(e);
+}
+
 static void drop(struct keycache *c, struct entry *e)
 {
 	struct entry **at = bucket_of(c, e->fingerprint);
@@ -119,9 +126,7 @@ static void drop(struct keycache *c, struct entry *e)
 	*at = e->chain;
 	unlink_entry(c, e);
 	c->n--;
-	key_unref(e->key);
-	free(e->text);
-	free(e);
+	entry_free(e);
 }
 
 /* False when every entry is being filled: then the newcomer goes without a place. */
@@ -249,10 +254,14 @@ void keycache_forget_failures(struct keycache *c)
 
 struct keycache *keycache_free(struct keycache *c)
 {
+	struct entry *older;
+
 	if (c == NULL)
 		return NULL;
-	while (c->newest != NULL)
-		drop(c, c->newest);
+	for (struct entry *e = c->newest; e != NULL; e = older) {
+		older = e->older;
+		entry_free(e);
+	}
 	pthread_cond_destroy(&c->filled);
 	pthread_mutex_destroy(&c->lock);
 	free(c->buckets);

@@ -115,7 +115,7 @@ static enum rc fill_part(struct work *w, struct part *part, struct err *err)
 {
 	const char *const *names = part->policy->sign;
 	enum rc rc = headhash_new(part->policy->header_canon,
-				  w->header->bytes + 2 * FIELD_VALUE_MAX, &part->hash, err);
+				  w->header->bytes + (size_t)2 * FIELD_VALUE_MAX, &part->hash, err);
 
 	pick_restart(w->pick, NULL);
 	if (rc == RC_OK)

@@ -16,8 +16,8 @@ enum rc newkey_name(struct directory *d, const char *domain, enum dkim_alg alg, 
 
 	if (gmtime_r(&when, &day) == NULL)
 		return err_set(err, RC_INPUT, "the clock shows no valid date");
-	for (char suffix = 'a'; suffix <= 'z'; suffix++) {
-		char tail[2] = {suffix == 'a' ? '\0' : suffix, '\0'};
+	for (int suffix = 'a'; suffix <= 'z'; suffix++) {
+		char tail[2] = {suffix == 'a' ? '\0' : (char)suffix, '\0'};
 		bool used;
 		enum rc rc;
 

@@ -278,21 +278,22 @@ static enum rc store_key(struct selector_work *w, const struct key *key, const s
 			 struct err *err)
 {
 	enum dkim_alg alg = dkim_alg_of_key(key_type(key));
-	struct selector made;
+	struct selector *made = arena_alloc(w->arena, sizeof(*made));
 	char name[64];
-	enum rc rc = wanted_name(w, alg, name, err);
+	enum rc rc = made != NULL ? wanted_name(w, alg, name, err)
+				  : err_set(err, RC_NOMEM, "out of memory (selector)");
 
 	if (rc == RC_OK && tool_dry_run(w->t))
 		return report_planned(w, name, alg, from->would, err);
 	if (rc == RC_OK)
 		rc = newkey_store(w->directory, w->snap->conf->state_dir, w->domain->sign_domain,
-				  name, key, tool_now(w->t), w->arena, &made, err);
+				  name, key, tool_now(w->t), w->arena, made, err);
 	if (rc != RC_OK)
 		return rc;
-	w->selector = &made;
+	w->selector = made;
 	rc = selector_report(w, from->done, from->would, err);
 	if (rc == RC_OK && !tool_json_wanted(w->t))
-		rc = print_record(w->t, w->domain, &made, err);
+		rc = print_record(w->t, w->domain, made, err);
 	tool_poke_daemon(w->t);
 	tool_next(w->t, "mailseal selector activate %s %s --force", w->domain->name, name);
 	return rc;
