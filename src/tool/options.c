@@ -43,17 +43,34 @@ static const struct tool_option *find_anywhere(const char *name, size_t len)
 	return o;
 }
 
+/* WORDS has place for MAX; their new number. */
+static size_t add_names(const struct tool_option *o, const char **words, size_t n, size_t max)
+{
+	for (; o != NULL && o->name != NULL && n < max; o++)
+		words[n++] = o->name;
+	return n;
+}
+
+/* Of the verb's options; of all there are where the verb is not known. */
 static const char *nearest_option(const struct tool_verb *verb, const char *name, size_t len)
 {
-	const char *words[64];
-	size_t n = 0;
+	const char *words[512];
+	size_t n = add_names(options_global, words, 0, COUNT_OF(words));
 
-	for (const struct tool_option *o = options_global; o->name != NULL; o++)
-		words[n++] = o->name;
-	for (const struct tool_option *o = verb != NULL ? verb->options : NULL;
-	     o != NULL && o->name != NULL && n < COUNT_OF(words); o++)
-		words[n++] = o->name;
+	if (verb != NULL)
+		n = add_names(verb->options, words, n, COUNT_OF(words));
+	else
+		for (const struct tool_verb *v = verb_next(NULL); v != NULL; v = verb_next(v))
+			n = add_names(v->options, words, n, COUNT_OF(words));
 	return spell_nearest(span_of(name, len), words, n);
+}
+
+/* The verb as far as it has been typed: whose options are meant, and whose help is shown next. */
+static void guess_verb(struct tool *t)
+{
+	size_t used;
+
+	t->verb = verb_find(t->args.items, t->args.len, &used);
 }
 
 static enum rc unknown_option(struct tool *t, const char *name, size_t len, struct err *err)
@@ -90,8 +107,10 @@ static enum rc read_long(struct tool *t, struct words *w, const char *word, stru
 	size_t len = equals != NULL ? (size_t)(equals - word) : strlen(word);
 	const struct tool_option *o = find_anywhere(word, len);
 
-	if (o == NULL)
+	if (o == NULL) {
+		guess_verb(t);
 		return unknown_option(t, word, len, err);
+	}
 	if (o->arg == NULL && equals != NULL)
 		return tool_usage(t, err, "option --%s takes no value", o->name);
 	if (o->arg == NULL)

@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
 
 import harness  # noqa: E402
-from harness import BUILD, SANITIZER, WHO, check, same  # noqa: E402
+from harness import BUILD, SANITIZER, check, same  # noqa: E402
 
 MAILSEAL = os.path.join(BUILD, "src/tool/mailseal")
 # Beside a catalogue in use; the tool makes and removes them as it likes.
@@ -44,14 +44,15 @@ class Room(harness.Room):
         self.conf_file = self.path("etc/mailseal.conf")
         self.environ = {}
 
-    def run(self, *words, input="", user=None, umask=-1):
-        """mailseal WORDS; USER: another account, by its entry of the password file."""
+    def run(self, *words, input="", user=None, umask=-1, conf=True):
+        """mailseal WORDS; USER: another account, by its entry of the password file; CONF: with -c."""
         def become():
             os.setgroups([])
             os.setgid(user.pw_gid)
             os.setuid(user.pw_uid)
 
-        done = subprocess.run([MAILSEAL, "-c", self.conf_file, *words], input=input, capture_output=True, text=True,
+        options = ["-c", self.conf_file] if conf else []
+        done = subprocess.run([MAILSEAL, *options, *words], input=input, capture_output=True, text=True,
                               errors="backslashreplace", env=dict(os.environ, LC_ALL="C", **self.environ), umask=umask,
                               timeout=harness.PATIENCE, preexec_fn=become if user is not None else None)
         check(not SANITIZER.search(done.stderr), "a sanitizer complains", done.stderr[:3000])
@@ -112,5 +113,5 @@ def unchanged(before, after, what):
     return check(before == after, "%s: nothing has changed" % what, changed(before, after))
 
 
-def run(namespace):
-    harness.run(namespace, Room, (MAILSEAL, harness.MAILSEALD))
+def run(namespace, make_room=Room):
+    harness.run(namespace, make_room, (MAILSEAL, harness.MAILSEALD))
