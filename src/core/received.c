@@ -259,22 +259,41 @@ static bool received_is_outside(const struct received *r, struct span host, stru
 	return r->from.p != NULL && !is_host(r->from, host) && !span_ieq_str(r->from, "localhost");
 }
 
+/* RFC 8601 2.2: "spf=fail", "spf/1=fail", "spf = fail". Those that judge the client; what a DKIM or DMARC verifier
+ * says, it says of our own mail as well, when it stands before us in the list of filters. */
+static bool judges_client(struct span method)
+{
+	static const char *const names[] = {"spf", "iprev", "sender-id"};
+	size_t end = span_find(method, '=', 0), slash = span_find(method, '/', 0);
+
+	method = span_sub(method, 0, slash < end ? slash : end);
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (span_ieq_str(method, names[i]))
+			return true;
+	return false;
+}
+
 static bool results_are_of_outside(struct span value, struct span host)
 {
-	bool ours = false, id_seen = false;
+	bool ours = false, id_seen = false, method_next = false, outside = false;
 	size_t pos = 0;
 	struct token t;
 
 	while ((t = next_token(value, &pos)).kind != TOKEN_END) {
+		if (t.kind == TOKEN_SEMICOLON)
+			method_next = true;
 		if (t.kind != TOKEN_WORD)
 			continue;
 		if (!id_seen)
 			ours = is_host(t.text, host);
 		else if (span_ieq_str(t.text, "auth=pass"))
 			return false;
+		else if (method_next)
+			outside = outside || judges_client(t.text);
 		id_seen = true;
+		method_next = false;
 	}
-	return ours;
+	return ours && outside;
 }
 
 bool received_from_outside(const struct conf_trust *conf, struct span host,

@@ -19,8 +19,9 @@
  *  - Received fields "by HOST": outside unless they say that the client was authenticated (RFC 3848: "with ESMTPA",
  *    "ESMTPSA", ...), lies in trust.networks, or that there was none (sendmail(1), bounces); a client address that
  *    cannot be read is outside;
- *  - Authentication-Results fields of HOST (RFC 8601 2.2): only what came in is checked; outside unless one says
- *    "auth=pass". */
+ *  - Authentication-Results fields of HOST (RFC 8601 2.2) that judge a client (spf, iprev, sender-id): only one from
+ *    outside is judged; outside unless one says "auth=pass". Those that judge signatures only may be of a verifier that
+ *    stands before us in the mail server's list of filters: it looks at our own mail as well. */
 bool received_from_outside(const struct conf_trust *conf, struct span host,
 			   const struct fields *fields, char *why, size_t why_size);
 
