@@ -86,8 +86,14 @@ void changes_log(const struct snapshot *old, const struct snapshot *new_one)
 
 void changes_summary(const struct snapshot *snap, char *ret, size_t size)
 {
-	snprintf(ret, size, "state %llu: %zu domain%s, %zu selector%s (generation %lld)",
+	char certificates[64] = "";
+
+	if (snap->users->n > 0)
+		snprintf(certificates, sizeof(certificates), ", %zu certificate%s", snap->users->n,
+			 snap->users->n == 1 ? "" : "s");
+	snprintf(ret, size, "state %llu: %zu domain%s, %zu selector%s%s (generation %lld)",
 		 (unsigned long long)snap->serial, snap->conf->n_domains,
 		 snap->conf->n_domains == 1 ? "" : "s", snap->selectors->n,
-		 snap->selectors->n == 1 ? "" : "s", (long long)snap->selectors->generation);
+		 snap->selectors->n == 1 ? "" : "s", certificates,
+		 (long long)snap->selectors->generation);
 }

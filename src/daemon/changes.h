@@ -12,7 +12,7 @@ void changes_log_problems(const struct conf_problems *problems);
 /* Domains that came and went, and settings that wait for a restart. */
 void changes_log(const struct snapshot *old, const struct snapshot *new_one);
 
-/* "state 3: 2 domains, 4 selectors (generation 17)", cut to SIZE. */
+/* "state 3: 2 domains, 4 selectors, 7 certificates (generation 17)", cut to SIZE. */
 void changes_summary(const struct snapshot *snap, char *ret, size_t size);
 
 #endif

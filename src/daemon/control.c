@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "core/expiry.h"
 #include "daemon/log.h"
 #include "daemon/milter.h"
 #include "daemon/socket.h"
@@ -64,6 +65,16 @@ static json_t *show_counters(const struct counters *counters)
 	return all;
 }
 
+/* Those that have a certificate. */
+static json_t *show_accounts(const struct user_cert_list *users, int64_t now)
+{
+	struct expiry_counts c = expiry_count(users, now);
+
+	return json_pack("{s:I, s:I, s:I, s:I}", "with_certificate", (json_int_t)c.accounts,
+			 "ends_soon", (json_int_t)c.soon, "ended", (json_int_t)c.ended, "to_come",
+			 (json_int_t)c.to_come);
+}
+
 static json_t *show_status(const struct control *c, const struct snapshot *snap)
 {
 	int64_t now = (int64_t)time(NULL);
@@ -71,15 +82,17 @@ static json_t *show_status(const struct control *c, const struct snapshot *snap)
 
 	milter_load(&connections, &messages);
 	return json_pack(
-		"{s:s, s:I, s:I, s:I, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:o}",
+		"{s:s, s:I, s:I, s:I, s:s, s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:I, s:I, "
+		"s:o}",
 		"version", PACKAGE_VERSION, "pid", (json_int_t)getpid(), "started",
 		(json_int_t)c->env.started, "uptime", (json_int_t)(now - c->env.started),
 		"configuration", snap->conf->file, "socket", snap->conf->milter_socket, "state",
 		"serial", (json_int_t)snap->serial, "loaded", (json_int_t)snap->loaded, "domains",
 		(json_int_t)snap->conf->n_domains, "selectors", (json_int_t)snap->selectors->n,
-		"generation", (json_int_t)snap->selectors->generation, "connections",
-		(json_int_t)connections, "messages", (json_int_t)messages, "counters",
-		show_counters(c->env.counters));
+		"certificates", (json_int_t)snap->users->n, "generation",
+		(json_int_t)snap->selectors->generation, "accounts",
+		show_accounts(snap->users, now), "connections", (json_int_t)connections, "messages",
+		(json_int_t)messages, "counters", show_counters(c->env.counters));
 }
 
 static enum rc answer_status(struct control *c, struct buf *out, struct err *err)

@@ -7,12 +7,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/certwatch.h"
 #include "daemon/changes.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 
-/* How often the catalogue is looked at, seconds; and how many keys are read before a message asks for them. */
-enum { POLL_EVERY = 5, WARM_MAX = 1000 };
+/* How often the catalogue is looked at, and the dates of its certificates, seconds; and how many keys are read before a
+ * message asks for them. */
+enum { POLL_EVERY = 5, LOOK_EVERY = 3600, WARM_MAX = 1000 };
 
 struct reloader {
 	struct reloader_env env;
@@ -27,6 +29,8 @@ struct reloader {
 	char summary[RELOAD_SUMMARY];
 	/* The thread's own. */
 	struct err poll_trouble; /* said already */
+	struct certwatch certificates;
+	time_t next_look; /* CLOCK_MONOTONIC */
 };
 
 /* --- loading ---------------------------------------------------------------------------------- */
@@ -184,6 +188,25 @@ static void warm_keys(struct reloader *r)
 	snapshot_unref(snap);
 }
 
+/* --- certificates ----------------------------------------------------------------------------- */
+
+static time_t monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static void look_at_certificates(struct reloader *r)
+{
+	struct snapshot *snap = snapshot_store_get(r->env.store);
+
+	certwatch_look(&r->certificates, snap, (int64_t)time(NULL));
+	r->next_look = monotonic() + LOOK_EVERY;
+	snapshot_unref(snap);
+}
+
 /* --- the thread ------------------------------------------------------------------------------- */
 
 /* Until somebody asks or it is time to look at the catalogue; true: asked. Called and returns with the lock held. */
@@ -211,6 +234,7 @@ static void serve(struct reloader *r, uint64_t ticket)
 	memcpy(r->summary, summary, sizeof(summary));
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
+	look_at_certificates(r);
 	warm_keys(r);
 }
 
@@ -220,6 +244,7 @@ static void *run(void *arg)
 	uint64_t ticket;
 	bool asked;
 
+	look_at_certificates(r);
 	warm_keys(r);
 	pthread_mutex_lock(&r->lock);
 	while (!r->stop) {
@@ -230,6 +255,8 @@ static void *run(void *arg)
 		pthread_mutex_unlock(&r->lock);
 		if (asked || catalogue_changed(r))
 			serve(r, ticket);
+		else if (monotonic() >= r->next_look)
+			look_at_certificates(r);
 		pthread_mutex_lock(&r->lock);
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -283,6 +310,7 @@ struct reloader *reloader_free(struct reloader *r)
 	if (r == NULL)
 		return NULL;
 	reloader_stop(r);
+	certwatch_clear(&r->certificates);
 	pthread_cond_destroy(&r->changed);
 	pthread_mutex_destroy(&r->lock);
 	free(r);

@@ -134,6 +134,23 @@ static bool read_kind(const char *text, enum cert_kind *ret)
 	return false;
 }
 
+/* RFC 5280 4.1.2.5: the years 0 to 9999, so that nobody has to think of overflow. */
+static bool is_date(int64_t when)
+{
+	return when >= -62167219200 && when <= 253402300799;
+}
+
+static enum rc read_times(struct catalogue *c, sqlite3_stmt *st, struct user_cert *u,
+			  struct err *err)
+{
+	u->not_before = sqlite3_column_int64(st, 7);
+	u->not_after = sqlite3_column_int64(st, 8);
+	u->added = sqlite3_column_int64(st, 9);
+	if (!is_date(u->not_before) || !is_date(u->not_after) || !is_date(u->added))
+		return bad_row(c, u->account, "a time that is none", err);
+	return RC_OK;
+}
+
 static enum rc read_user(struct catalogue *c, sqlite3_stmt *st, struct arena *a,
 			 const struct chains *chains, struct user_cert *u, struct err *err)
 {
@@ -152,10 +169,9 @@ static enum rc read_user(struct catalogue *c, sqlite3_stmt *st, struct arena *a,
 	memcpy(u->fingerprint, fingerprint, sizeof(u->fingerprint));
 	u->pinned = sqlite3_column_int(st, 4) != 0;
 	u->bits = (unsigned)sqlite3_column_int64(st, 6);
-	u->not_before = sqlite3_column_int64(st, 7);
-	u->not_after = sqlite3_column_int64(st, 8);
-	u->added = sqlite3_column_int64(st, 9);
-	rc = copy_blob(c, st, 2, a, &u->der, err);
+	rc = read_times(c, st, u, err);
+	if (rc == RC_OK)
+		rc = copy_blob(c, st, 2, a, &u->der, err);
 	return rc == RC_OK ? find_chain(c, st, 3, chains, u, err) : rc;
 }
 

@@ -60,6 +60,22 @@ static void print_object(struct tool *t, const char *prefix, const json_t *objec
 	}
 }
 
+/* What does not wait for somebody to read all the lines. */
+static void say_certificates(struct tool *t, const json_t *reply)
+{
+	const json_t *accounts = json_object_get(reply, "accounts");
+	json_int_t soon = json_integer_value(json_object_get(accounts, "ends_soon"));
+	json_int_t ended = json_integer_value(json_object_get(accounts, "ended"));
+
+	if (soon == 0 && ended == 0)
+		return;
+	tool_say(
+		t,
+		"mailseal: certificates: of %lld account%s all have ended, of %lld they end soon\n",
+		(long long)ended, ended == 1 ? "" : "s", (long long)soon);
+	tool_next(t, "mailseal check");
+}
+
 static enum rc status_run(struct tool *t, struct err *err)
 {
 	json_t *reply = NULL;
@@ -70,8 +86,10 @@ static enum rc status_run(struct tool *t, struct err *err)
 	rc = control_reply_ok(reply, err);
 	if (rc == RC_OK && tool_json_wanted(t))
 		return tool_emit_json(t, reply, err);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		print_object(t, "", reply);
+		say_certificates(t, reply);
+	}
 	json_decref(reply);
 	return rc;
 }

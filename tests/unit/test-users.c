@@ -433,6 +433,8 @@ static void test_damaged_rows(void)
 		{"a NUL in the account", "account = CAST(x'6a406100' AS TEXT)", "no account"},
 		{"no fingerprint", "fingerprint = replace(fingerprint, 'a', 'X')", "fingerprint"},
 		{"empty", "der = x''", "empty"},
+		{"an end beyond all years", "not_after = 9223372036854775807", "a time"},
+		{"a beginning before all years", "not_before = -9223372036854775808", "a time"},
 		{"a large certificate", "der = zeroblob(65537)", "too large"},
 		{"a chain without parts", "chain = (SELECT max(id) + 1 FROM user_chain)",
 		 "its chain"},
