@@ -26,6 +26,7 @@ struct loader {
 	struct conf_problems *problems;
 	struct value_reader reader;
 	struct domains domains;
+	struct vec files; /* of const char * */
 };
 
 struct conf *conf_free(struct conf *c)
@@ -51,6 +52,20 @@ static enum rc conf_new(const char *file, struct conf **ret, struct err *err)
 	return RC_OK;
 }
 
+static enum rc remember_files(struct loader *l, const struct source *s, struct err *err)
+{
+	const char **all = s->files.items;
+
+	for (size_t i = 0; i < s->files.len; i++) {
+		const char **place = vec_push(&l->files);
+
+		if (place == NULL)
+			return err_set(err, RC_NOMEM, "out of memory");
+		*place = all[i];
+	}
+	return RC_OK;
+}
+
 /* One file (or, with PATH == NULL, TEXT) as a tree in *RET_ARENA, which the caller frees. *RET_GOOD is false where
  * the file has mistakes that make it unreadable; they have been complained of. */
 static enum rc load(struct loader *l, const char *path, struct span text, struct arena **ret_arena,
@@ -69,6 +84,8 @@ static enum rc load(struct loader *l, const char *path, struct span text, struct
 		rc = source_read(&source, path, path == l->c->file, l->c->arena, l->problems, err);
 	else
 		rc = source_of_text(&source, defaults_name, text, l->problems, err);
+	if (rc == RC_OK)
+		rc = remember_files(l, &source, err);
 	if (rc == RC_OK && l->problems->errors == errors) {
 		rc = tree_build(&source, *ret_arena, ret, l->problems, err);
 		*ret_good = rc == RC_OK;
@@ -305,6 +322,20 @@ static enum rc read_domains_dir(struct loader *l, struct err *err)
 	return rc;
 }
 
+/* Into the arena, which lives as long as what they are for. */
+static enum rc keep_files(struct loader *l, struct err *err)
+{
+	const char **list = arena_calloc(l->c->arena, l->files.len + 1, sizeof(*list));
+
+	if (list == NULL)
+		return err_set(err, RC_NOMEM, "out of memory");
+	if (l->files.len > 0)
+		memcpy(list, l->files.items, l->files.len * sizeof(*list));
+	l->c->files = list;
+	l->c->n_files = l->files.len;
+	return RC_OK;
+}
+
 static enum rc read_all(struct loader *l, struct err *err)
 {
 	enum rc rc;
@@ -320,6 +351,8 @@ static enum rc read_all(struct loader *l, struct err *err)
 		rc = read_domains_dir(l, err);
 	if (rc == RC_OK)
 		domains_finish(&l->domains);
+	if (rc == RC_OK)
+		rc = keep_files(l, err);
 	domains_clear(&l->domains);
 	conf_problems_sort(l->problems);
 	return rc == RC_OK ? conf_problems_result(l->problems, err) : rc;
@@ -333,8 +366,10 @@ enum rc conf_read(const char *file, struct conf **ret, struct conf_problems *pro
 	enum rc rc = conf_new(file, &l.c, err);
 
 	conf_problems_init(&own);
+	vec_init(&l.files, sizeof(const char *), SIZE_MAX / sizeof(const char *));
 	if (rc == RC_OK)
 		rc = read_all(&l, err);
+	vec_clear(&l.files);
 	conf_problems_clear(&own);
 	if (rc == RC_OK)
 		*ret = l.c;

@@ -101,6 +101,10 @@ struct conf_domain {
 struct conf {
 	struct arena *arena;
 	const char *file; /* the main file, as given */
+	/* Every file that was read, in that order: the main file, domains.d, and what they include (once for each
+	 * @include that names it). Paths as the reader opened them. */
+	const char *const *files;
+	size_t n_files;
 
 	const char *milter_socket; /* "unix:/path", "inet:8891@127.0.0.1", "inet6:8891@::1" */
 	int milter_backlog;

@@ -22,6 +22,7 @@ void source_init(struct source *s)
 	buf_init(&s->text, SOURCE_SIZE_MAX + 1);
 	vec_init(&s->runs, sizeof(struct source_run), SIZE_MAX / sizeof(struct source_run));
 	vec_init(&s->texts, sizeof(unsigned), SOURCE_SIZE_MAX);
+	vec_init(&s->files, sizeof(const char *), SOURCE_INCLUDES_MAX + 1);
 }
 
 void source_clear(struct source *s)
@@ -29,6 +30,7 @@ void source_clear(struct source *s)
 	buf_clear(&s->text);
 	vec_clear(&s->runs);
 	vec_clear(&s->texts);
+	vec_clear(&s->files);
 }
 
 static enum rc add_run(struct reader *r, const struct scan_file *f, struct err *err)
@@ -142,6 +144,16 @@ static enum rc read_text(struct reader *r, const char *name, struct span raw, st
 	return rc;
 }
 
+static enum rc remember_file(struct reader *r, const char *path, struct err *err)
+{
+	const char **place = vec_push(&r->source->files);
+
+	if (place == NULL)
+		return err_set(err, RC_NOMEM, "out of memory");
+	*place = path;
+	return RC_OK;
+}
+
 static enum rc read_file(struct reader *r, const char *path, bool any, struct err *err)
 {
 	struct buf raw;
@@ -149,6 +161,8 @@ static enum rc read_file(struct reader *r, const char *path, bool any, struct er
 
 	buf_init(&raw, SOURCE_SIZE_MAX - r->source->text.len);
 	rc = any ? file_read(path, &raw, err) : file_read_regular(path, &raw, err);
+	if (rc == RC_OK)
+		rc = remember_file(r, path, err);
 	r->depth++;
 	if (rc == RC_OK)
 		rc = read_text(r, path, buf_span(&raw), err);

@@ -31,6 +31,7 @@ struct source {
 	struct buf text;  /* joined */
 	struct vec runs;  /* of struct source_run, at least one */
 	struct vec texts; /* of unsigned: scan_init() */
+	struct vec files; /* of const char *: what was read, in that order */
 };
 
 void source_init(struct source *s);

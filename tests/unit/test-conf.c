@@ -862,6 +862,28 @@ static void test_domains_dir(void)
 	conf_problems_clear(&p);
 }
 
+/* What a backup must take along. */
+static void test_files(void)
+{
+	static const char *const want[] = {"files/mailseal.conf",     "files/one.inc",
+					   "files/domains.d/two.inc", "files/domains.d/a.conf",
+					   "files/domains.d/two.inc", "files/domains.d/b.conf"};
+	const char *main_file = make_site("files", "@include \"one.inc\"\nuser = \"nobody\";\n");
+	struct conf *c = NULL;
+	struct err e = ERR_INIT;
+
+	write_file(test_path("files/one.inc"), SPAN_LIT("@include \"domains.d/two.inc\"\n"));
+	add_to_site("files", "two.inc", "# nothing\n");
+	add_to_site("files", "a.conf", "\n@include \"two.inc\"\n");
+	add_to_site("files", "b.conf", "");
+	ASSERT_OK(conf_read(main_file, &c, NULL, &e), &e);
+	CU_ASSERT_EQUAL_FATAL(c->n_files, COUNT_OF(want));
+	for (size_t i = 0; i < COUNT_OF(want); i++)
+		ASSERT_STR(c->files[i], test_path(want[i]));
+	CU_ASSERT_PTR_NULL(c->files[c->n_files]);
+	conf_free(c);
+}
+
 /* Every problem of every file in one run, in order; what a file that cannot be read may have is not missed. */
 static void test_all_at_once(void)
 {
@@ -1031,6 +1053,7 @@ int main(void)
 		{"the domain of a message", test_for_mail},
 		{"networks", test_networks},
 		{"domains.d", test_domains_dir},
+		{"the files that were read", test_files},
 		{"all mistakes of all files at once, in order", test_all_at_once},
 		{"files that cannot be read", test_unreadable},
 		{"domains.d that is none, or missing", test_domains_dir_is_a_file},
