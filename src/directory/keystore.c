@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 
-enum { KEY_FILE_MAX = 65536, KEYS_MAX = 10000000, TRASH_SECONDS = 30 * 86400 };
+enum { KEYS_MAX = 10000000, TRASH_SECONDS = 30 * 86400 };
 
 bool fingerprint_valid(const char *s)
 {
@@ -24,15 +24,17 @@ bool fingerprint_valid(const char *s)
 	return s[n] == '\0' && n == SHA256_HEX_SIZE - 1;
 }
 
-/* SUB is "keys" or "keys/trash". The fingerprint becomes a file name, so it is looked at first. */
-static enum rc key_path(const char *state_dir, const char *sub, const char *fingerprint, char **ret,
-			struct err *err)
+static const char *const places[] = {[KEYSTORE_KEYS] = "keys", [KEYSTORE_TRASH] = "keys/trash"};
+
+/* The fingerprint becomes a file name, so it is looked at first. */
+enum rc keystore_path(const char *state_dir, enum keystore_place place, const char *fingerprint,
+		      char **ret, struct err *err)
 {
 	if (!fingerprint_valid(fingerprint))
 		return err_set(err, RC_INPUT,
 			       "'%s' is no fingerprint (64 digits of lower-case hex)",
 			       fingerprint != NULL ? fingerprint : "");
-	if (asprintf(ret, "%s/%s/%s.pem", state_dir, sub, fingerprint) < 0)
+	if (asprintf(ret, "%s/%s/%s.pem", state_dir, places[place], fingerprint) < 0)
 		return err_set(err, RC_NOMEM, "key file: out of memory");
 	return RC_OK;
 }
@@ -57,7 +59,7 @@ enum rc keystore_put(const char *state_dir, const struct key *k, struct err *err
 	enum rc rc;
 
 	buf_init(&pem, KEY_FILE_MAX);
-	rc = key_path(state_dir, "keys", key_fingerprint(k), &path, err);
+	rc = keystore_path(state_dir, KEYSTORE_KEYS, key_fingerprint(k), &path, err);
 	if (rc == RC_OK)
 		rc = make_directories(state_dir, err);
 	if (rc == RC_OK)
@@ -87,23 +89,20 @@ static enum rc keys_owner(const char *state_dir, uid_t *ret, struct err *err)
 	return RC_OK;
 }
 
-static enum rc read_key(const char *path, const char *fingerprint, uid_t owner, struct key **ret,
-			struct err *err)
+static enum rc read_key(const char *path, const char *fingerprint, uid_t owner, struct buf *pem,
+			struct key **ret, struct err *err)
 {
 	struct key *k = NULL;
-	struct buf pem;
 	enum rc rc;
 
-	buf_init(&pem, KEY_FILE_MAX);
 	rc = file_check_secret(path, owner, err);
 	if (rc == RC_OK)
-		rc = file_read(path, &pem, err);
+		rc = file_read(path, pem, err);
 	if (rc == RC_OK) {
-		rc = key_read_pem(buf_span(&pem), NULL, &k, err);
+		rc = key_read_pem(buf_span(pem), NULL, &k, err);
 		if (rc != RC_OK)
 			err_wrap(err, rc, "%s", path);
 	}
-	buf_wipe(&pem);
 	if (rc != RC_OK)
 		return rc;
 	if (strcmp(key_fingerprint(k), fingerprint) != 0) {
@@ -124,12 +123,37 @@ enum rc keystore_get(const char *state_dir, const char *fingerprint, struct key 
 {
 	char *path = NULL;
 	uid_t owner = 0;
-	enum rc rc = key_path(state_dir, "keys", fingerprint, &path, err);
+	struct buf pem;
+	enum rc rc = keystore_path(state_dir, KEYSTORE_KEYS, fingerprint, &path, err);
+
+	buf_init(&pem, KEY_FILE_MAX);
+	if (rc == RC_OK)
+		rc = keys_owner(state_dir, &owner, err);
+	if (rc == RC_OK)
+		rc = read_key(path, fingerprint, owner, &pem, ret, err);
+	buf_wipe(&pem);
+	free(path);
+	return rc;
+}
+
+enum rc keystore_read(const char *state_dir, enum keystore_place place, const char *fingerprint,
+		      struct buf *pem, int64_t *ret_time, struct err *err)
+{
+	char *path = NULL;
+	struct key *k = NULL;
+	struct stat st;
+	uid_t owner = 0;
+	enum rc rc = keystore_path(state_dir, place, fingerprint, &path, err);
 
 	if (rc == RC_OK)
 		rc = keys_owner(state_dir, &owner, err);
 	if (rc == RC_OK)
-		rc = read_key(path, fingerprint, owner, ret, err);
+		rc = read_key(path, fingerprint, owner, pem, &k, err);
+	if (rc == RC_OK && stat(path, &st) != 0)
+		rc = err_sys(err, errno == ENOENT ? RC_NOTFOUND : RC_IO, errno, "%s", path);
+	if (rc == RC_OK)
+		*ret_time = st.st_mtime;
+	key_unref(k);
 	free(path);
 	return rc;
 }
@@ -187,10 +211,10 @@ static enum rc move_to_trash(const char *from, const char *to, int64_t now, stru
 enum rc keystore_trash(const char *state_dir, const char *fingerprint, int64_t now, struct err *err)
 {
 	char *from = NULL, *to = NULL;
-	enum rc rc = key_path(state_dir, "keys", fingerprint, &from, err);
+	enum rc rc = keystore_path(state_dir, KEYSTORE_KEYS, fingerprint, &from, err);
 
 	if (rc == RC_OK)
-		rc = key_path(state_dir, "keys/trash", fingerprint, &to, err);
+		rc = keystore_path(state_dir, KEYSTORE_TRASH, fingerprint, &to, err);
 	if (rc == RC_OK && access(from, F_OK) != 0 && errno == ENOENT)
 		rc = err_set(err, RC_NOTFOUND, "%s: no such file", from);
 	if (rc == RC_OK)
@@ -227,7 +251,8 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-enum rc keystore_list(const char *state_dir, struct vec *ret, struct err *err)
+enum rc keystore_list_place(const char *state_dir, enum keystore_place place, struct vec *ret,
+			    struct err *err)
 {
 	struct vec v;
 	enum rc rc;
@@ -235,8 +260,8 @@ enum rc keystore_list(const char *state_dir, struct vec *ret, struct err *err)
 	DIR *dir;
 
 	vec_init(&v, SHA256_HEX_SIZE, KEYS_MAX);
-	if (asprintf(&path, "%s/keys", state_dir) < 0)
-		return err_set(err, RC_NOMEM, "%s/keys: out of memory", state_dir);
+	if (asprintf(&path, "%s/%s", state_dir, places[place]) < 0)
+		return err_set(err, RC_NOMEM, "%s/%s: out of memory", state_dir, places[place]);
 	dir = opendir(path);
 	if (dir != NULL)
 		rc = read_names(dir, &v, err);
@@ -255,4 +280,9 @@ enum rc keystore_list(const char *state_dir, struct vec *ret, struct err *err)
 		qsort(v.items, v.len, v.elem, compare_names);
 	*ret = v;
 	return RC_OK;
+}
+
+enum rc keystore_list(const char *state_dir, struct vec *ret, struct err *err)
+{
+	return keystore_list_place(state_dir, KEYSTORE_KEYS, ret, err);
 }

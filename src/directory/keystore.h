@@ -14,6 +14,9 @@
 #include "base/vec.h"
 #include "crypto/key.h"
 
+/* Bytes that a key file may have. */
+enum { KEY_FILE_MAX = 65536 };
+
 /* 64 digits of lower-case hex, which become the name of a file. S may be NULL. */
 bool fingerprint_valid(const char *s);
 
@@ -30,6 +33,19 @@ MUST_CHECK enum rc keystore_trash(const char *state_dir, const char *fingerprint
 /* Every fingerprint that has a file, sorted: RET is made a vec of char[SHA256_HEX_SIZE], to be cleared by the
  * caller; empty where no key was ever made. */
 MUST_CHECK enum rc keystore_list(const char *state_dir, struct vec *ret, struct err *err);
+
+/* For backup and restore, which work on files. */
+enum keystore_place { KEYSTORE_KEYS, KEYSTORE_TRASH };
+MUST_CHECK enum rc keystore_list_place(const char *state_dir, enum keystore_place place,
+				       struct vec *ret, struct err *err);
+/* The file's path, to be freed, whether it is there or not. RC_INPUT: not a fingerprint. */
+MUST_CHECK enum rc keystore_path(const char *state_dir, enum keystore_place place,
+				 const char *fingerprint, char **ret, struct err *err);
+/* The file as it is, checked as by keystore_get(), appended to PEM (wipe it), and the time it was last changed: in the
+ * trash, that of its removal. */
+MUST_CHECK enum rc keystore_read(const char *state_dir, enum keystore_place place,
+				 const char *fingerprint, struct buf *pem, int64_t *ret_time,
+				 struct err *err);
 
 /* Parsed keys of the whole process by fingerprint: bounded, filled on first use by one thread while others that
  * want the same key wait for it, thread safe. A failure is remembered for RETRY seconds (10), so that a broken

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -210,6 +211,50 @@ static void test_list(void)
 		key_unref(k[i]);
 }
 
+/* What a backup takes: the bytes, and for the trash the time of removal. */
+static void test_files_as_they_are(void)
+{
+	struct key *k = new_key();
+	struct err err = ERR_INIT;
+	char *path = NULL;
+	struct buf pem;
+	struct vec found;
+	int64_t when = 0;
+
+	buf_init(&pem, KEY_FILE_MAX);
+	ASSERT_OK(keystore_put(test_path("raw"), k, &err), &err);
+	ASSERT_OK(keystore_list_place(test_path("raw"), KEYSTORE_TRASH, &found, &err), &err);
+	CU_ASSERT_EQUAL(found.len, 0);
+	ASSERT_OK(keystore_path(test_path("raw"), KEYSTORE_KEYS, key_fingerprint(k), &path, &err),
+		  &err);
+	ASSERT_STR(path, file_of("raw", "", k));
+	free(path);
+	ASSERT_OK(keystore_read(test_path("raw"), KEYSTORE_KEYS, key_fingerprint(k), &pem, &when,
+				&err),
+		  &err);
+	CU_ASSERT_TRUE(span_starts(buf_span(&pem), SPAN_LIT("-----BEGIN PRIVATE KEY-----")));
+	ASSERT_OK(keystore_trash(test_path("raw"), key_fingerprint(k), NOW, &err), &err);
+	pem.len = 0;
+	ASSERT_FAILS(keystore_read(test_path("raw"), KEYSTORE_KEYS, key_fingerprint(k), &pem, &when,
+				   &err),
+		     RC_NOTFOUND, &err, "keys/");
+	ASSERT_OK(keystore_list_place(test_path("raw"), KEYSTORE_TRASH, &found, &err), &err);
+	CU_ASSERT_EQUAL(found.len, 1);
+	vec_clear(&found);
+	ASSERT_OK(keystore_read(test_path("raw"), KEYSTORE_TRASH, key_fingerprint(k), &pem, &when,
+				&err),
+		  &err);
+	CU_ASSERT_EQUAL(when, NOW);
+	CU_ASSERT_EQUAL(chmod(file_of("raw", "trash/", k), 0644), 0);
+	ASSERT_FAILS(keystore_read(test_path("raw"), KEYSTORE_TRASH, key_fingerprint(k), &pem,
+				   &when, &err),
+		     RC_PERM, &err, "open to others");
+	ASSERT_FAILS(keystore_path("x", KEYSTORE_TRASH, "../../etc/passwd", &path, &err), RC_INPUT,
+		     &err, "is no fingerprint");
+	buf_wipe(&pem);
+	key_unref(k);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -218,6 +263,7 @@ int main(void)
 		{"checked at each load", test_checked_at_each_load},
 		{"trash", test_trash},
 		{"list", test_list},
+		{"files as they are", test_files_as_they_are},
 	};
 
 	return test_main("keystore", tests, COUNT_OF(tests));
