@@ -102,6 +102,9 @@ bool user_cert_for_sealing(const struct user_cert *run, size_t n, int64_t now, i
 
 struct directory;
 
+/* COPY is the caller's, and gone after the call. */
+typedef enum rc directory_take(void *ctx, struct span copy, struct err *err);
+
 struct directory_ops {
 	/* Differs whenever the content does. Cheap: made to be polled on an open handle, which also notices that
 	 * another file was put in the place of the one it has open (a restore). */
@@ -138,8 +141,12 @@ struct directory_ops {
 	/* RC_NOTFOUND */
 	enum rc (*user_cert_remove)(struct directory *d, const char *account,
 				    const char *fingerprint, struct err *err);
-	/* A consistent copy of everything into the new file PATH (mode 0600). */
-	enum rc (*backup)(struct directory *d, const char *path, struct err *err);
+	/* A copy of everything, of one moment, is made in memory, whatever a writer is about; TAKE gets it once. */
+	enum rc (*backup)(struct directory *d, directory_take *take, void *ctx, struct err *err);
+	/* In one transaction everything becomes what COPY holds (made by backup(), of this or an older schema, known
+	 * good by directory_open_copy()), but for what must never be forgotten: names that were used here stay
+	 * reserved, keys that were revoked here come back revoked. The generation moves on. */
+	enum rc (*restore)(struct directory *d, struct span copy, struct err *err);
 	/* Integrity: RC_CONF with the reason. */
 	enum rc (*check)(struct directory *d, struct err *err);
 	void (*close)(struct directory *d);
@@ -159,6 +166,11 @@ enum directory_mode { DIRECTORY_READ, DIRECTORY_WRITE, DIRECTORY_CREATE };
  * (READ 1 s, else 5 s); RC_PERM. CREATE makes STATE_DIR and its file; WRITE and CREATE bring an older schema up. */
 MUST_CHECK enum rc directory_open(const char *state_dir, enum directory_mode mode,
 				  struct directory **ret, struct err *err);
+/* What backup() has made, for reading. Nobody needs to trust it: it is checked as a whole first, and the work is bounded
+ * by its size. COPY must stay as it is until directory_close(); NAME begins every text. RC_INPUT: damaged, no
+ * catalogue, or of a newer schema; RC_LIMIT. */
+MUST_CHECK enum rc directory_open_copy(struct span copy, const char *name, struct directory **ret,
+				       struct err *err);
 struct directory *directory_close(struct directory *d);
 
 #endif

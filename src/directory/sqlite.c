@@ -1,13 +1,10 @@
-/* Reading the catalogue, checking and copying it. */
-#include <errno.h>
-#include <fcntl.h>
+/* Reading the catalogue, and checking it. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "directory/keystore.h"
 #include "directory/sqlite_db.h"
 
@@ -25,6 +22,21 @@ enum rc catalogue_exec(struct catalogue *c, const char *sql, struct err *err)
 	return code == SQLITE_OK ? RC_OK : err_sqlite(err, c->db, code, c->path);
 }
 
+enum rc catalogue_damaged(const struct catalogue *c, struct err *err, const char *fmt, ...)
+{
+	char what[ERR_TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	if (c->image.db != NULL)
+		return err_set(err, RC_INPUT, "%s: %s", c->path, what);
+	return err_set(err, RC_CONF,
+		       "%s: %s; bring the catalogue back with 'mailseal restore FILE --force'",
+		       c->path, what);
+}
+
 enum rc catalogue_int(struct catalogue *c, const char *sql, int64_t *ret, struct err *err)
 {
 	sqlite3_stmt *st = NULL;
@@ -37,7 +49,7 @@ enum rc catalogue_int(struct catalogue *c, const char *sql, int64_t *ret, struct
 	if (code == SQLITE_ROW)
 		*ret = sqlite3_column_int64(st, 0);
 	else if (code == SQLITE_DONE)
-		rc = err_set(err, RC_CONF, "%s: damaged: a row is missing", c->path);
+		rc = catalogue_damaged(c, err, "damaged: a row is missing");
 	else
 		rc = err_sqlite(err, c->db, code, c->path);
 	sqlite3_finalize(st);
@@ -49,10 +61,8 @@ enum rc catalogue_int(struct catalogue *c, const char *sql, int64_t *ret, struct
 static enum rc bad_row(struct catalogue *c, const char *domain, const char *name, const char *what,
 		       struct err *err)
 {
-	return err_set(err, RC_CONF,
-		       "%s: selector '%s' of '%s': %s; bring the catalogue back with "
-		       "'mailseal restore FILE --force'",
-		       c->path, name != NULL ? name : "", domain != NULL ? domain : "", what);
+	return catalogue_damaged(c, err, "selector '%s' of '%s': %s", name != NULL ? name : "",
+				 domain != NULL ? domain : "", what);
 }
 
 const char *catalogue_text(sqlite3_stmt *st, int column)
@@ -299,7 +309,7 @@ enum rc catalogue_key_revoked(struct directory *d, const char *fingerprint, bool
 			 fingerprint, NULL, ret, err);
 }
 
-/* ---- integrity and copies ---- */
+/* ---- integrity ---- */
 
 static enum rc run_check(struct catalogue *c, const char *pragma, const char *good, struct err *err)
 {
@@ -314,10 +324,8 @@ static enum rc run_check(struct catalogue *c, const char *pragma, const char *go
 		const char *text = (const char *)sqlite3_column_text(st, 0);
 
 		if (text == NULL || good == NULL || strcmp(text, good) != 0)
-			rc = err_set(err, RC_CONF,
-				     "%s: damaged: %s; bring it back with 'mailseal restore FILE "
-				     "--force'",
-				     c->path, text != NULL ? text : "a row refers to nothing");
+			rc = catalogue_damaged(c, err, "damaged: %s",
+					       text != NULL ? text : "a row refers to nothing");
 	} else if (code != SQLITE_DONE) {
 		rc = err_sqlite(err, c->db, code, c->path);
 	}
@@ -339,59 +347,5 @@ enum rc catalogue_check(struct directory *d, struct err *err)
 		rc = catalogue_load_all(d, &selectors, &users, err);
 	selector_list_free(selectors);
 	user_cert_list_free(users);
-	return rc;
-}
-
-enum rc catalogue_make_file(const char *path, struct err *err)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int saved = errno;
-
-	if (fd >= 0) {
-		close(fd);
-		return RC_OK;
-	}
-	if (saved == EEXIST)
-		return err_set(err, RC_EXISTS, "%s: is there already", path);
-	if (saved == ENOENT)
-		return err_sys(err, RC_NOTFOUND, saved, "%s", path);
-	return err_sys(err, saved == EACCES || saved == EPERM || saved == EROFS ? RC_PERM : RC_IO,
-		       saved, "%s", path);
-}
-
-static enum rc copy_pages(struct catalogue *c, sqlite3 *to, const char *path, struct err *err)
-{
-	sqlite3_backup *b = sqlite3_backup_init(to, "main", c->db, "main");
-	int code;
-
-	if (b == NULL)
-		return err_sqlite(err, to, sqlite3_extended_errcode(to), path);
-	sqlite3_backup_step(b, -1);
-	code = sqlite3_backup_finish(b);
-	if (code != SQLITE_OK)
-		return err_sqlite(err, to, code, path);
-	/* The copy is one file, with no -wal that could be left behind. */
-	code = sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
-	return code == SQLITE_OK ? RC_OK : err_sqlite(err, to, code, path);
-}
-
-enum rc catalogue_backup(struct directory *d, const char *path, struct err *err)
-{
-	struct catalogue *c = (struct catalogue *)d;
-	sqlite3 *to = NULL;
-	enum rc rc = catalogue_make_file(path, err);
-	int code;
-
-	if (rc != RC_OK)
-		return rc;
-	code = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	rc = code == SQLITE_OK ? copy_pages(c, to, path, err) : err_sqlite(err, to, code, path);
-	code = sqlite3_close(to);
-	if (rc == RC_OK && code != SQLITE_OK)
-		rc = err_set(err, RC_IO, "%s: %s", path, sqlite3_errstr(code));
-	if (rc == RC_OK)
-		rc = file_sync_parent(path, err);
-	if (rc != RC_OK)
-		unlink(path);
 	return rc;
 }

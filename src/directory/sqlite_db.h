@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "directory/sqlite.h"
+#include "directory/sqlite_image.h"
 
 struct catalogue {
 	struct directory base;
@@ -15,6 +16,8 @@ struct catalogue {
 	int busy_ms;
 	dev_t device; /* of the file that is open: a restore puts another in its place */
 	ino_t inode;
+	struct image
+		image; /* of directory_open_copy(): its db is ours, and path a name for people */
 };
 
 MUST_CHECK enum rc catalogue_prepare(struct catalogue *c, const char *sql, sqlite3_stmt **ret,
@@ -26,8 +29,9 @@ MUST_CHECK enum rc catalogue_int(struct catalogue *c, const char *sql, int64_t *
 /* An open handle goes on with the file that stands at its path now. */
 MUST_CHECK enum rc catalogue_reopen_if_replaced(struct catalogue *c, struct err *err);
 
-/* Make PATH, empty and 0600, for SQLite to fill: it would choose the mode by the umask. RC_EXISTS. */
-MUST_CHECK enum rc catalogue_make_file(const char *path, struct err *err);
+/* Something in it is not as we make it: RC_CONF and the remedy; RC_INPUT for a copy, which comes from outside. */
+enum rc catalogue_damaged(const struct catalogue *c, struct err *err, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 
 /* A column as a C string; NULL when it is NULL, or holds a NUL. */
 const char *catalogue_text(sqlite3_stmt *st, int column);
@@ -50,6 +54,7 @@ void catalogue_bind(sqlite3_stmt *st, int at, const char *text);
 MUST_CHECK enum rc catalogue_audit(struct catalogue *c, const char *what, const char *domain,
 				   const char *name, const char *fingerprint, struct err *err);
 
+extern const struct directory_ops catalogue_ops;
 /* The calls of struct directory_ops. */
 enum rc catalogue_generation(struct directory *d, int64_t *ret, struct err *err);
 enum rc catalogue_load(struct directory *d, struct selector_list **ret, struct err *err);
@@ -60,7 +65,8 @@ enum rc catalogue_name_used(struct directory *d, const char *domain, const char 
 			    struct err *err);
 enum rc catalogue_key_revoked(struct directory *d, const char *fingerprint, bool *ret,
 			      struct err *err);
-enum rc catalogue_backup(struct directory *d, const char *path, struct err *err);
+enum rc catalogue_backup(struct directory *d, directory_take *take, void *ctx, struct err *err);
+enum rc catalogue_restore(struct directory *d, struct span copy, struct err *err);
 enum rc catalogue_check(struct directory *d, struct err *err);
 enum rc catalogue_selector_add(struct directory *d, const struct selector *s, struct err *err);
 enum rc catalogue_selector_activate(struct directory *d, const struct selector *s,

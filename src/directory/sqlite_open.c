@@ -19,7 +19,7 @@ char *state_path(const char *state_dir, const char *file)
 static void close_db(struct catalogue *c)
 {
 	sqlite3_close(c->db); /* no statement outlives its call */
-	c->db = NULL;
+	c->db = c->image.db = NULL;
 }
 
 static void catalogue_close(struct directory *d)
@@ -31,7 +31,7 @@ static void catalogue_close(struct directory *d)
 	free(c);
 }
 
-static const struct directory_ops ops = {
+const struct directory_ops catalogue_ops = {
 	.generation = catalogue_generation,
 	.load = catalogue_load,
 	.users_load = catalogue_users_load,
@@ -45,6 +45,7 @@ static const struct directory_ops ops = {
 	.user_cert_add = catalogue_user_cert_add,
 	.user_cert_remove = catalogue_user_cert_remove,
 	.backup = catalogue_backup,
+	.restore = catalogue_restore,
 	.check = catalogue_check,
 	.close = catalogue_close,
 };
@@ -137,11 +138,31 @@ enum rc catalogue_reopen_if_replaced(struct catalogue *c, struct err *err)
 {
 	struct stat st;
 
+	if (c->image.db != NULL)
+		return RC_OK;
 	if (c->db != NULL && stat(c->path, &st) == 0 && st.st_dev == c->device &&
 	    st.st_ino == c->inode)
 		return RC_OK;
 	close_db(c);
 	return open_db(c, err);
+}
+
+/* PATH, empty and 0600, for SQLite to fill: it would choose the mode by the umask. */
+static enum rc make_file(const char *path, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int saved = errno;
+
+	if (fd >= 0) {
+		close(fd);
+		return RC_OK;
+	}
+	if (saved == EEXIST)
+		return err_set(err, RC_EXISTS, "%s: is there already", path);
+	if (saved == ENOENT)
+		return err_sys(err, RC_NOTFOUND, saved, "%s", path);
+	return err_sys(err, saved == EACCES || saved == EPERM || saved == EROFS ? RC_PERM : RC_IO,
+		       saved, "%s", path);
 }
 
 /* Fill PATH, an empty file, with a new catalogue. */
@@ -175,7 +196,7 @@ static enum rc create_file(const char *state_dir, const char *path, struct err *
 	if (asprintf(&beside, "%s.new.%ld", path, (long)getpid()) < 0)
 		return err_set(err, RC_NOMEM, "%s: out of memory", path);
 	unlink(beside);
-	rc = catalogue_make_file(beside, err);
+	rc = make_file(beside, err);
 	if (rc == RC_OK)
 		rc = fill_new(beside, err);
 	/* EEXIST: another process made it meanwhile, which is as good. */
@@ -199,7 +220,7 @@ enum rc sqlite_open(const char *state_dir, enum directory_mode mode, int busy_ms
 		free(c);
 		return err_set(err, RC_NOMEM, "catalogue: out of memory");
 	}
-	c->base.ops = &ops;
+	c->base.ops = &catalogue_ops;
 	c->mode = mode;
 	c->busy_ms = busy_ms;
 	if (mode == DIRECTORY_CREATE && lstat(c->path, &st) != 0 && errno == ENOENT)

@@ -19,10 +19,8 @@ static enum rc no_memory(const struct catalogue *c, struct err *err)
 static enum rc bad_row(const struct catalogue *c, const char *account, const char *what,
 		       struct err *err)
 {
-	return err_set(err, RC_CONF,
-		       "%s: certificate of '%s': %s; bring the catalogue back with "
-		       "'mailseal restore FILE --force'",
-		       c->path, account != NULL ? account : "", what);
+	return catalogue_damaged(c, err, "certificate of '%s': %s", account != NULL ? account : "",
+				 what);
 }
 
 /* ---- reading: what came along ---- */

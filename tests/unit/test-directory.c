@@ -523,28 +523,6 @@ static void test_a_reader_notices_another_file(void)
 	directory_close(r);
 }
 
-static void test_backup(void)
-{
-	struct directory *d = fresh("backup"), *copy = NULL;
-	struct err err = ERR_INIT;
-
-	add(d, "a.example", "s1", DKIM_RSA_SHA256);
-	ASSERT_OK(directory_open(test_path("backup-copy"), DIRECTORY_CREATE, &copy, &err), &err);
-	copy = directory_close(copy);
-	CU_ASSERT_EQUAL(unlink(test_path("backup-copy/" CATALOGUE_FILE)), 0);
-	ASSERT_OK(d->ops->backup(d, test_path("backup-copy/" CATALOGUE_FILE), &err), &err);
-	ASSERT_FAILS(d->ops->backup(d, test_path("backup-copy/" CATALOGUE_FILE), &err), RC_EXISTS,
-		     &err, "is there already");
-	ASSERT_FAILS(d->ops->backup(d, test_path("nowhere/x"), &err), RC_NOTFOUND, &err, "nowhere");
-	add(d, "a.example", "s2", DKIM_RSA_SHA256);
-	ASSERT_OK(directory_open(test_path("backup-copy"), DIRECTORY_READ, &copy, &err), &err);
-	ASSERT_OK(copy->ops->check(copy, &err), &err);
-	CU_ASSERT_EQUAL(get(copy, "a.example", "s1").revision, 1);
-	CU_ASSERT_EQUAL(get(copy, "a.example", "s2").revision, -1);
-	directory_close(copy);
-	directory_close(d);
-}
-
 static void test_many(void)
 {
 	static const char sql[] =
@@ -599,7 +577,6 @@ int main(void)
 		{"the audit", test_audit},
 		{"a reader follows a writer", test_a_reader_follows_a_writer},
 		{"a reader notices another file", test_a_reader_notices_another_file},
-		{"a backup is one moment", test_backup},
 		{"100,000 selectors", test_many},
 	};
 
