@@ -9,21 +9,22 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "daemon/agreement.h"
 #include "daemon/log.h"
 #include "daemon/socket.h"
 
 /* What is asked of the mail server on a unix socket: no answers where none is needed, which saves a switch between two
- * processes for every header field. Never for RCPT and EOH: there a message ends early. On TCP none is suppressed, nor is
- * the DATA event, whose macros Postfix sends all the same: the answers carry the acknowledgement that the mail server's
- * next small write waits for (40 ms, a delayed ACK). */
-#define QUIET_STAGES                                                                               \
-	(SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_DATA | SMFIP_NR_HDR |            \
-	 SMFIP_NR_BODY)
+ * processes for every header field. Never for RCPT and EOH: there a message ends early. Never for CONNECT: libmilter
+ * passes over one that follows SMFIC_QUIT_NC at the wrong moment, and without an answer to wait for, the mail of a new
+ * client would go on as that of the client before. On TCP none is suppressed, nor is the DATA event, whose macros
+ * Postfix sends all the same: the answers carry the acknowledgement that the mail server's next small write waits for
+ * (40 ms, a delayed ACK). */
+#define QUIET_STAGES (SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_BODY)
 
 /* An SMTP command is at most 512 octets and a few extensions more (RFC 5321 4.5.3.1.4). */
 enum { ESMTP_ARGS_MAX = 64 };
 
-/* One connection of the mail server. */
+/* One client on a connection of the mail server. */
 struct conn {
 	struct session *session;
 	unsigned long quiet; /* the SMFIP_NR_* that were agreed on */
@@ -146,11 +147,9 @@ static enum rc tell_macro(SMFICTX *ctx, struct conn *conn, enum macro m, struct 
 	/* libmilter's parameter is not const; it only reads. */
 	const char *value = smfi_getsymval(ctx, (char *)(uintptr_t)macro_name(m));
 
-	if (value == NULL)
-		return RC_OK;
 	if (m == MACRO_QUEUE_ID)
-		conn->has_queue_id = *value != '\0';
-	return session_macro(conn->session, m, span_str(value), err);
+		conn->has_queue_id = value != NULL && *value != '\0';
+	return session_macro(conn->session, m, value != NULL ? span_str(value) : SPAN_NONE, err);
 }
 
 static enum rc tell_macros(SMFICTX *ctx, struct conn *conn, const enum macro *which, size_t n,
@@ -180,10 +179,18 @@ static struct conn *conn_free(struct conn *conn)
 	return NULL;
 }
 
-/* The connection's object; made by its first event. NULL when out of memory. */
+static void agree(struct conn *conn, struct agreement agreed)
+{
+	conn->negotiated = true;
+	conn->quiet = agreed.quiet;
+	session_set_leading_space(conn->session, agreed.leading_space);
+}
+
+/* The client's object; made by its first event. NULL when out of memory. */
 static struct conn *conn_of(SMFICTX *ctx)
 {
 	struct conn *conn = smfi_getpriv(ctx);
+	struct agreement agreed;
 	struct err err = ERR_INIT;
 
 	last_word = monotonic_ms();
@@ -197,6 +204,8 @@ static struct conn *conn_of(SMFICTX *ctx)
 		goto fail;
 	if (smfi_setpriv(ctx, conn) != MI_SUCCESS)
 		goto fail;
+	if (agreement_recall(ctx, &agreed)) /* by a client before */
+		agree(conn, agreed);
 	return conn;
 fail:
 	log_say(LEVEL_ERROR, "a connection of the mail server is refused: %s",
@@ -234,6 +243,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
 			     unsigned long *ret_f2, unsigned long *ret_f3)
 {
 	struct conn *conn = conn_of(ctx);
+	struct agreement agreed;
 
 	(void)f2;
 	(void)f3;
@@ -246,9 +256,10 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
 			offered_actions);
 		return SMFIS_REJECT;
 	}
-	conn->negotiated = true;
-	conn->quiet = tcp ? 0 : offered_protocol & QUIET_STAGES;
-	session_set_leading_space(conn->session, (offered_protocol & SMFIP_HDR_LEADSPC) != 0);
+	agreed.quiet = tcp ? 0 : offered_protocol & QUIET_STAGES;
+	agreed.leading_space = (offered_protocol & SMFIP_HDR_LEADSPC) != 0;
+	agreement_keep(ctx, agreed);
+	agree(conn, agreed);
 	*ret_actions = offered_actions & (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_SETSYMLIST);
 	*ret_protocol = conn->quiet | (offered_protocol & (SMFIP_HDR_LEADSPC | SMFIP_NOUNKNOWN));
 	if (!tcp)
@@ -282,8 +293,6 @@ static enum rc tell_client(struct session *s, const char *host, const struct soc
 	return session_connect(s, name, CLIENT_UNIX, NULL, 0, err);
 }
 
-/* A mail server that keeps its connection for a further client (SMFIC_QUIT_NC) does not negotiate again, and libmilter
- * does not tell a filter what was agreed on before: whether values have their leading space is unknown then. */
 static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *addr)
 {
 	static const enum macro macros[] = {MACRO_MTA_NAME, MACRO_MTA_VERSION, MACRO_DAEMON_NAME};
@@ -301,7 +310,7 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *addr)
 	rc = tell_macros(ctx, conn, macros, COUNT_OF(macros), &err);
 	if (rc == RC_OK)
 		rc = tell_client(conn->session, host, addr, &err);
-	return go_on(conn, rc, &err, SMFIP_NR_CONN);
+	return go_on(conn, rc, &err, 0);
 }
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)

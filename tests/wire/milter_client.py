@@ -248,6 +248,10 @@ class Client:
     def quit(self):
         self.send(b"Q")
 
+    def quit_keep(self):
+        """QUIT, but a new client follows on this connection."""
+        self.send(b"K")
+
     # --- a whole message
 
     def steps_of(self, message, chunk=65535):
