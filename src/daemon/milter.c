@@ -21,6 +21,11 @@
  * (40 ms, a delayed ACK). */
 #define QUIET_STAGES (SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_BODY)
 
+/* The largest packet, so the largest header field, that libmilter takes. At its own limit of 65,535 bytes it ends the
+ * connection, and a mail server that does not cut its fields shorter (Postfix does, at 60,000) defers that message
+ * again and again. What is over limits.headers is said to be too large, but it has to be read for that. */
+enum { PACKET_MAX = 16 * 1024 * 1024 };
+
 /* An SMTP command is at most 512 octets and a few extensions more (RFC 5321 4.5.3.1.4). */
 enum { ESMTP_ARGS_MAX = 64 };
 
@@ -534,6 +539,7 @@ static enum rc configure(const struct milter_setup *setup, struct err *err)
 	    smfi_settimeout((int)timeout) != MI_SUCCESS)
 		return err_set(err, RC_UNAVAIL, "libmilter does not take its settings (socket %s)",
 			       setup->socket);
+	(void)smfi_setmaxdatasize(PACKET_MAX);
 	return RC_OK;
 }
 

@@ -48,10 +48,16 @@ class MilterClient:
         self.sock.close()
 
     def _send(self, command, data):
-        self.sock.sendall(struct.pack('>I', len(data) + 1) + command.encode() + data)
+        try:
+            self.sock.sendall(struct.pack('>I', len(data) + 1) + command.encode() + data)
+        except ConnectionError:
+            raise Failed('the filter closed the connection') from None
 
     def _receive(self):
-        head = self.file.read(5)
+        try:
+            head = self.file.read(5)
+        except ConnectionError:
+            head = b''
         if len(head) < 5:
             raise Failed('the filter closed the connection')
         size, command = struct.unpack('>Ic', head)
