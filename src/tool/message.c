@@ -331,7 +331,7 @@ static const struct tool_option verify_options[] = {
 	{"record", "FILE...",
 	 "a file with the TXT record of one selector, instead of the catalogue"},
 	{"dns", NULL, "look the records up in the DNS"},
-	{"resolver", "ADDRESS[@PORT]", "ask this server (implies --dns)"},
+	{"resolver", "ADDRESS[@PORT]", "ask this server (implies --dns), not dns.resolver"},
 	{NULL, NULL, NULL},
 };
 

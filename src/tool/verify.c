@@ -287,15 +287,30 @@ static enum rc read_records(struct tool *t, struct keys *k, struct err *err)
 	return rc;
 }
 
-static enum rc open_keys(struct tool *t, struct keys *k, struct err *err)
+/* The one of the configuration, unless another is named. Whoever has no configuration, or may not read it, or has to
+ * mend it first, verifies all the same. */
+static enum rc open_resolver(struct tool *t, struct resolver **ret, struct err *err)
 {
 	const char *server = tool_opt(t, "resolver");
+	struct conf *conf = NULL;
+	enum rc rc;
+
+	if (server == NULL && conf_read(tool_conf_file(t), &conf, NULL, NULL) == RC_OK)
+		server = conf->dns.resolver;
+	rc = resolver_new(server != NULL ? server : "", LOOKUP_SECONDS, ret, err);
+	conf_free(conf);
+	return rc;
+}
+
+static enum rc open_keys(struct tool *t, struct keys *k, struct err *err)
+{
+	bool dns = tool_has(t, "dns") || tool_has(t, "resolver");
 	enum rc rc = read_records(t, k, err);
 
-	if (rc == RC_OK && k->files.len > 0 && (server != NULL || tool_has(t, "dns")))
+	if (rc == RC_OK && k->files.len > 0 && dns)
 		return tool_usage(t, err, "--record and --dns exclude each other");
-	if (rc == RC_OK && (server != NULL || tool_has(t, "dns")))
-		rc = resolver_new(server != NULL ? server : "", LOOKUP_SECONDS, &k->resolver, err);
+	if (rc == RC_OK && dns)
+		rc = open_resolver(t, &k->resolver, err);
 	return rc;
 }
 
