@@ -148,8 +148,7 @@ static void decide_own(struct decision *d)
 		return;
 	snapshot_selectors(d->snap, own->sign_domain, &known);
 	plan_refuse(d->plan, REASON_NO_SELECTOR, "%s: %s", own->sign_domain,
-		    known == 0 ? "no selector at all"
-			       : "none is active; see `mailseal selector list`");
+		    known == 0 ? "there is none at all" : "see `mailseal selector list`");
 	d->plan->tempfail = own->sign.before_dns == BEFORE_DNS_TEMPFAIL && !own->observe;
 }
 
@@ -248,7 +247,7 @@ const char *plan_reason_name(enum plan_reason r)
 		[REASON_FROM] = "From",
 		[REASON_NO_DOMAIN] = "domain not ours",
 		[REASON_DISABLED] = "disabled",
-		[REASON_LOCAL] = "local mail not signed",
+		[REASON_LOCAL] = "local mail",
 		[REASON_SENDER_MISMATCH] = "sender mismatch",
 		[REASON_NO_SELECTOR] = "no active selector",
 		[REASON_EXISTING] = "signed already",

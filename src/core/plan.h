@@ -25,7 +25,7 @@ enum plan_reason {
 	REASON_FROM,		/* "From": missing, repeated, empty, ambiguous, ...; detail says */
 	REASON_NO_DOMAIN,	/* "domain not ours" */
 	REASON_DISABLED,	/* "disabled": sign.enabled = false, or mode is not "enabled" */
-	REASON_LOCAL,		/* "local mail not signed": sign.local = false */
+	REASON_LOCAL,		/* "local mail": sign.local = false */
 	REASON_SENDER_MISMATCH, /* "sender mismatch": trust.sender_match = "require" */
 	REASON_NO_SELECTOR,	/* "no active selector": sign.before_dns */
 	REASON_EXISTING,	/* "signed already": sign.existing = "keep" */

@@ -190,6 +190,16 @@ static enum rc cannot_sign(struct session *s, enum rc rc)
 	return RC_OK;
 }
 
+static void refuse_size(struct session *s)
+{
+	if (fields_count(&s->fields) == HEADER_FIELDS_MAX)
+		plan_refuse(&s->plan, REASON_TOO_LARGE, "more than %d fields", HEADER_FIELDS_MAX);
+	else
+		plan_refuse(&s->plan, REASON_TOO_LARGE, "header over limits.headers, %zu bytes",
+			    s->fields.max_bytes);
+	s->plan.tempfail = false;
+}
+
 /* HEADERS -> BODY, or DONE where nothing is to be signed. */
 static enum rc decide(struct session *s)
 {
@@ -201,11 +211,8 @@ static enum rc decide(struct session *s)
 			 &s->fault);
 	if (rc != RC_OK)
 		return rc;
-	if (s->too_large && p->reason != REASON_NOT_TRUSTED) {
-		plan_refuse(p, REASON_TOO_LARGE, "header over limits.headers (%zu bytes)",
-			    s->fields.max_bytes);
-		p->tempfail = false;
-	}
+	if (s->too_large && p->reason != REASON_NOT_TRUSTED)
+		refuse_size(s);
 	if (p->reason != REASON_NONE || p->observe) {
 		settle(s, p->tempfail ? VERDICT_TEMPFAIL : VERDICT_ACCEPT, NULL);
 		return RC_OK;

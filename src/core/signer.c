@@ -70,9 +70,21 @@ static enum rc load_key(const struct signer_input *in, const struct plan_signatu
 	return RC_OK;
 }
 
-/* One value for each planned signature in VALUES, which the caller clears. */
-static enum rc make_signatures(struct signer *s, const struct signer_input *in,
-			       const struct plan *plan, struct buf *values, struct err *err)
+/* So many fields that h= does not hold their names: that is the message's fault, and trying again does not help. */
+static enum rc sign_or_refuse(const struct signer_input *in, const struct dkim_job *jobs,
+			      struct plan *plan, struct buf *values, struct err *err)
+{
+	enum rc rc = dkim_sign(in->fields, jobs, plan->n_signatures, in->now, values, err);
+
+	if (rc != RC_LIMIT)
+		return rc;
+	plan_refuse(plan, REASON_TOO_LARGE, "the names of the fields to sign do not fit into h=");
+	return RC_OK;
+}
+
+/* One value for each planned signature in VALUES, which the caller clears; or none, and PLAN says why. */
+static enum rc make_signatures(struct signer *s, const struct signer_input *in, struct plan *plan,
+			       struct buf *values, struct err *err)
 {
 	uint8_t hashes[2][SHA256_LEN];
 	struct key *keys[DKIM_JOBS_MAX] = {NULL};
@@ -92,7 +104,7 @@ static enum rc make_signatures(struct signer *s, const struct signer_input *in,
 		};
 	}
 	if (rc == RC_OK)
-		rc = dkim_sign(in->fields, jobs, plan->n_signatures, in->now, values, err);
+		rc = sign_or_refuse(in, jobs, plan, values, err);
 	for (size_t i = 0; i < plan->n_signatures; i++)
 		key_unref(keys[i]);
 	return rc;
@@ -125,7 +137,7 @@ enum rc signer_finish(struct signer *s, const struct signer_input *in, struct pl
 	if (rc != RC_OK || plan->reason != REASON_NONE)
 		return rc;
 	rc = make_signatures(s, in, plan, values, err);
-	if (rc == RC_OK)
+	if (rc == RC_OK && plan->reason == REASON_NONE)
 		rc = list_edits(in, plan, values, edits, err);
 	if (rc != RC_OK)
 		edits_clear(edits);

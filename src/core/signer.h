@@ -41,7 +41,8 @@ struct signer_input {
 };
 
 /* The end of the body: append the edits of every planned signature to EDITS. A valid signature of our own that is
- * there already (sign.existing = "keep") makes the plan REASON_EXISTING instead, with no edits.
+ * there already (sign.existing = "keep") makes the plan REASON_EXISTING instead, more fields to sign than one
+ * signature can name make it REASON_TOO_LARGE, both with no edits.
  * Every planned signature is made or none: a failure names the selector and why. */
 MUST_CHECK enum rc signer_finish(struct signer *s, const struct signer_input *in, struct plan *plan,
 				 struct edits *edits, struct err *err);

@@ -2,14 +2,12 @@
 
 #include <string.h>
 
-enum { FIELDS_MAX = 10000 };
-
 void fields_init(struct fields *f, struct arena *arena, size_t max_bytes)
 {
 	memset(f, 0, sizeof(*f));
 	f->arena = arena;
 	f->max_bytes = max_bytes;
-	vec_init(&f->v, sizeof(struct field), FIELDS_MAX);
+	vec_init(&f->v, sizeof(struct field), HEADER_FIELDS_MAX);
 }
 
 void fields_clear(struct fields *f)
@@ -38,8 +36,8 @@ static enum rc add(struct fields *f, struct span name, struct span lead, struct 
 	struct field *slot;
 	char *copy;
 
-	if (f->v.len == FIELDS_MAX)
-		return err_set(err, RC_LIMIT, "more than %d header fields", FIELDS_MAX);
+	if (f->v.len == HEADER_FIELDS_MAX)
+		return err_set(err, RC_LIMIT, "more than %d header fields", HEADER_FIELDS_MAX);
 	if (f->bytes > f->max_bytes || written > f->max_bytes - f->bytes)
 		return err_set(err, RC_LIMIT, "a header of more than %zu bytes", f->max_bytes);
 	while (name.len > 0 && is_wsp(name.p[name.len - 1])) {

@@ -34,7 +34,9 @@ void fields_init(struct fields *f, struct arena *arena, size_t max_bytes);
 /* Forget the fields; the arena is the caller's to reset. */
 void fields_clear(struct fields *f);
 
-/* Add one at the end; bytes are copied. RC_LIMIT past max_bytes or 10,000 fields. */
+enum { HEADER_FIELDS_MAX = 10000 };
+
+/* Add one at the end; bytes are copied. RC_LIMIT past max_bytes or HEADER_FIELDS_MAX fields. */
 MUST_CHECK enum rc fields_add(struct fields *f, struct span name, struct span value,
 			      struct err *err);
 

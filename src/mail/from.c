@@ -164,6 +164,8 @@ enum rc from_read(const struct fields *fields, struct arena *arena, struct from 
 
 	if (from != NULL && fields_count_of(fields, "From") > 1)
 		f.status = FROM_REPEATED;
+	else if (from != NULL && from->space_before_colon)
+		f.status = FROM_SPACED;
 	else if (from != NULL)
 		rc = read_value(fields, from->value, arena, &f, err);
 	if (rc == RC_OK)
@@ -174,14 +176,15 @@ enum rc from_read(const struct fields *fields, struct arena *arena, struct from 
 const char *from_status_text(enum from_status s)
 {
 	static const char *const texts[] = {
-		[FROM_GOOD] = "one domain in From:",
-		[FROM_MISSING] = "no From: field",
-		[FROM_REPEATED] = "more than one From: field",
-		[FROM_EMPTY] = "no address in From:",
-		[FROM_SYNTAX] = "From: cannot be read",
-		[FROM_AMBIGUOUS] = "From: can be read in several ways",
-		[FROM_NO_DOMAIN] = "an address without a domain name in From:",
-		[FROM_SEVERAL] = "several domains in From:",
+		[FROM_GOOD] = "one domain",
+		[FROM_MISSING] = "missing",
+		[FROM_REPEATED] = "more than one field",
+		[FROM_SPACED] = "white space before the colon",
+		[FROM_EMPTY] = "no address",
+		[FROM_SYNTAX] = "cannot be read",
+		[FROM_AMBIGUOUS] = "can be read in several ways",
+		[FROM_NO_DOMAIN] = "an address without a domain name",
+		[FROM_SEVERAL] = "several domains",
 	};
 
 	return (size_t)s < COUNT_OF(texts) ? texts[s] : "unknown";

@@ -17,6 +17,7 @@ enum from_status {
 	FROM_GOOD,	/* one domain: ret->domain */
 	FROM_MISSING,	/* no From: field */
 	FROM_REPEATED,	/* more than one From: field */
+	FROM_SPACED,	/* white space before its colon: such a field cannot be signed */
 	FROM_EMPTY,	/* no mailbox in it (empty, or an empty group) */
 	FROM_SYNTAX,	/* cannot be read in any way */
 	FROM_AMBIGUOUS, /* can be read in several ways that name different domains */
@@ -44,7 +45,7 @@ struct from {
 MUST_CHECK enum rc from_read(const struct fields *fields, struct arena *arena, struct from *ret,
 			     struct err *err);
 
-/* For log lines: "more than one From: field". */
+/* For log lines, beside the name of the field: "more than one field". */
 const char *from_status_text(enum from_status s);
 
 #endif

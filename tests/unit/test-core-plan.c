@@ -101,16 +101,16 @@ static const struct row rows[] = {
 	{"observed", TRUSTED, "joe@watch.example", NULL, false, false, "watch.example/r1 observe"},
 	{"local", LOCAL, "joe@ed.example", NULL, false, false, "ed.example/x1"},
 	{"local, not wanted", LOCAL, "joe@remote.example", NULL, false, false,
-	 "local mail not signed (remote.example: sign.local = false)"},
+	 "local mail (remote.example: sign.local = false)"},
 	{"the same from elsewhere", TRUSTED, "joe@remote.example", NULL, false, false,
 	 "remote.example/r1"},
 	{"not trusted", OUTSIDE, "joe@example.com", NULL, false, false,
 	 "not trusted (not authenticated, client 192.0.2.9 not in trust.networks)"},
 	{"not trusted comes before From", OUTSIDE, NULL, NULL, false, false,
 	 "not trusted (not authenticated, client 192.0.2.9 not in trust.networks)"},
-	{"no From", TRUSTED, NULL, NULL, false, false, "From (no From: field)"},
+	{"no From", TRUSTED, NULL, NULL, false, false, "From (missing)"},
 	{"two From fields", TRUSTED, "joe@example.com", "joe@example.com", false, false,
-	 "From (more than one From: field)"},
+	 "From (more than one field)"},
 	{"not ours", TRUSTED, "joe@foreign.example", NULL, false, false,
 	 "domain not ours (foreign.example)"},
 	{"disabled", TRUSTED, "joe@off.example", NULL, false, false,
@@ -120,16 +120,16 @@ static const struct row rows[] = {
 	{"signing disabled", TRUSTED, "joe@mute.example", NULL, false, false,
 	 "disabled (mute.example: sign.enabled = false)"},
 	{"nothing active, unsigned", TRUSTED, "joe@idle.example", NULL, false, false,
-	 "no active selector (idle.example: none is active; see `mailseal selector list`)"},
+	 "no active selector (idle.example: see `mailseal selector list`)"},
 	{"no selector, unsigned", TRUSTED, "joe@none.example", NULL, false, false,
-	 "no active selector (none.example: no selector at all)"},
+	 "no active selector (none.example: there is none at all)"},
 	{"nothing active, sign", TRUSTED, "joe@early.example", NULL, false, false,
 	 "early.example/r2 early.example/x1"},
 	{"nothing active, tempfail", TRUSTED, "joe@later.example", NULL, false, false,
-	 "no active selector (later.example: none is active; see `mailseal selector list`) "
+	 "no active selector (later.example: see `mailseal selector list`) "
 	 "tempfail"},
 	{"nothing active, tempfail, observed", TRUSTED, "joe@seen.example", NULL, false, false,
-	 "no active selector (seen.example: no selector at all) observe"},
+	 "no active selector (seen.example: there is none at all) observe"},
 };
 
 static void set_facts(const struct row *row, struct facts *f)
@@ -217,6 +217,8 @@ static void test_plans(void)
 		ROW(rows[i].label);
 		decide(snap, &rows[i], got, sizeof(got));
 		ASSERT_STR(got, rows[i].want);
+		if (strchr(got, '(') != NULL)
+			ASSERT_NO_ECHO(span_str(got));
 	}
 }
 
@@ -300,7 +302,7 @@ static void test_names_are_stable(void)
 						  "From",
 						  "domain not ours",
 						  "disabled",
-						  "local mail not signed",
+						  "local mail",
 						  "sender mismatch",
 						  "no active selector",
 						  "signed already",

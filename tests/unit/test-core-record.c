@@ -131,16 +131,63 @@ static void test_not_signed(void)
 	       "sender=<joe@example.com> trust=\"authenticated\"");
 	expect(&r, FORMAT_OPENDKIM, "4F1: no signing table match for 'joe@example.com'");
 	ROW("no author");
-	plan_refuse(&p, REASON_FROM, "no From: field");
+	plan_refuse(&p, REASON_FROM, "missing");
 	p.from.status = FROM_MISSING;
 	expect(&r, FORMAT_PLAIN,
-	       "4F1: not signed: From (no From: field) sender=<joe@example.com> "
+	       "4F1: not signed: From (missing) sender=<joe@example.com> "
 	       "trust=\"authenticated\"");
 	ROW("levels");
 	plan_refuse(&p, REASON_NO_SELECTOR, "example.com: none");
 	CU_ASSERT_EQUAL(record_level(&r), LEVEL_WARNING);
 	plan_refuse(&p, REASON_ERROR, "key");
 	CU_ASSERT_EQUAL(record_level(&r), LEVEL_ERROR);
+}
+
+#define BEGINNING "4F1: not signed: "
+
+/* Reason and detail stand beside each other; the text of an author's fault is the same for all messages. */
+static void test_no_word_twice(void)
+{
+	static const struct {
+		enum plan_reason reason;
+		const char *detail;
+	} rows[] = {
+		{REASON_NOT_TRUSTED, "not authenticated, client 192.0.2.9 not in trust.networks"},
+		{REASON_NOT_TRUSTED, "daemon smtpd is in trust.not_daemons"},
+		{REASON_NOT_TRUSTED, "came from outside: Received from [192.0.2.9]"},
+		{REASON_NO_DOMAIN, "example.net"},
+		{REASON_DISABLED, "example.com: sign.enabled = false"},
+		{REASON_LOCAL, "example.com: sign.local = false"},
+		{REASON_SENDER_MISMATCH,
+		 "From is of example.com, envelope sender is <a@b.example>"},
+		{REASON_NO_SELECTOR, "example.com: there is none at all"},
+		{REASON_EXISTING, "d=example.com s=rsa-1"},
+		{REASON_TOO_LARGE, "header over limits.headers, 1048576 bytes"},
+		{REASON_ERROR, "selector 'rsa-1' of example.com: no such file"},
+	};
+	struct plan p = good_plan();
+	struct record r = good_record(&p);
+	struct err err = ERR_INIT;
+	struct buf out;
+
+	buf_init(&out, 10000);
+	r.n_signed = 0;
+	for (size_t i = 0; i < COUNT_OF(rows) + FROM_SEVERAL; i++) {
+		size_t status = i - COUNT_OF(rows) + 1;
+
+		out.len = 0;
+		if (i < COUNT_OF(rows))
+			plan_refuse(&p, rows[i].reason, "%s", rows[i].detail);
+		else
+			plan_refuse(&p, REASON_FROM, "%s",
+				    from_status_text((enum from_status)status));
+		ASSERT_OK(record_show(&r, FORMAT_PLAIN, &out, &err), &err);
+		CU_ASSERT_TRUE(span_starts(buf_span(&out), SPAN_LIT(BEGINNING)));
+		ASSERT_NO_ECHO(span_sub(buf_span(&out), strlen(BEGINNING),
+					span_search(buf_span(&out), SPAN_LIT(" from="), 0, false) -
+						strlen(BEGINNING)));
+	}
+	buf_clear(&out);
 }
 
 static void test_temporary_failure(void)
@@ -298,6 +345,7 @@ int main(void)
 	static const struct test tests[] = {
 		{"signed", test_signed},
 		{"not signed", test_not_signed},
+		{"no word twice", test_no_word_twice},
 		{"temporary failure", test_temporary_failure},
 		{"hostile bytes", test_hostile_bytes},
 		{"long lines are cut", test_long_lines_are_cut},

@@ -85,6 +85,17 @@ static void check_sums(void)
 	CU_ASSERT_EQUAL(sum, counted(COUNT_MESSAGES));
 }
 
+/* Reason and detail do not say anything twice. */
+static void check_words(struct span line)
+{
+	size_t begin =
+		span_search(line, SPAN_LIT("not signed: "), 0, false) + strlen("not signed: ");
+	size_t end = span_search(line, SPAN_LIT(" sender="), 0, false);
+
+	if (begin < end)
+		ASSERT_NO_ECHO(span_sub(line, begin, end - begin));
+}
+
 static void expect_record(struct session *s, const char *want)
 {
 	const struct record *r = session_finish(s);
@@ -96,6 +107,7 @@ static void expect_record(struct session *s, const char *want)
 	ASSERT_OK(record_show(r, FORMAT_PLAIN, &line, &err), &err);
 	if (span_search(buf_span(&line), span_str(want), 0, false) == line.len)
 		ASSERT_SPAN(buf_span(&line), span_str(want));
+	check_words(buf_span(&line));
 	buf_clear(&line);
 }
 
@@ -130,7 +142,8 @@ static void test_outcomes(void)
 		{"observed", "joe@watch.example", NEXT_ACCEPT, 0, COUNT_UNSIGNED_OBSERVED,
 		 "4F1: would sign d=watch.example s=x8 (observe)"},
 		{"no selector, deferred", "joe@later.example", NEXT_TEMPFAIL, 0, COUNT_TEMPFAILED,
-		 "4F1: temporary failure: no active selector (later.example: no selector at all)"},
+		 "4F1: temporary failure: no active selector (later.example: there is none at "
+		 "all)"},
 		{"key missing, deferred", "joe@broken.example", NEXT_TEMPFAIL, 0, COUNT_TEMPFAILED,
 		 "4F1: temporary failure: selector 'r5' of broken.example: "},
 		{"key of another algorithm", "joe@half.example", NEXT_TEMPFAIL, 0, COUNT_TEMPFAILED,
@@ -332,7 +345,7 @@ static void test_large_header_passes_unsigned(void)
 	m = fixture_message(buf_span(&raw));
 	ROW("trusted");
 	CU_ASSERT_EQUAL(fixture_send(s, &m, &edits), NEXT_ACCEPT);
-	expect_record(s, "not signed: too large (header over limits.headers (10000 bytes))");
+	expect_record(s, "not signed: too large (header over limits.headers, 10000 bytes)");
 	CU_ASSERT_EQUAL(record_level(session_finish(s)), LEVEL_WARNING);
 	CU_ASSERT_EQUAL(counted(COUNT_UNSIGNED_TOO_LARGE), 1);
 	ROW("not trusted");
@@ -354,6 +367,91 @@ static struct err failure(const char *text)
 
 	err_set(&err, RC_IO, "%s", text);
 	return err;
+}
+
+#define JOE " joe@example.com"
+
+/* From loopback, one field and then another one N times. */
+static enum session_next send_many(struct session *s, const char *const first[2],
+				   const char *const field[2], int n)
+{
+	static const uint8_t loopback[16] = {127, 0, 0, 1};
+	enum session_next next = NEXT_GO_ON;
+	const struct edits *edits;
+	struct err err = ERR_INIT;
+
+	ASSERT_OK(session_connect(s, SPAN_LIT("localhost"), CLIENT_INET, loopback, 1, &err), &err);
+	ASSERT_OK(session_mail(s, SPAN_LIT("<joe@example.com>"), NULL, 0, &err), &err);
+	ASSERT_OK(session_header(s, span_str(first[0]), span_str(first[1]), &err), &err);
+	for (int i = 0; i < n; i++)
+		ASSERT_OK(session_header(s, span_str(field[0]), span_str(field[1]), &err), &err);
+	ASSERT_OK(session_end_of_headers(s, &next, &err), &err);
+	if (next == NEXT_GO_ON)
+		ASSERT_OK(session_end_of_message(s, &next, &edits, &err), &err);
+	return next;
+}
+
+/* Faults of the message: it would fail again whenever it is sent again. */
+static void test_messages_that_cannot_be_signed(void)
+{
+	static const struct {
+		const char *label, *first[2], *field[2];
+		int n;
+		enum session_next next;
+		const char *record;
+	} rows[] = {
+		{"as many fields as are read",
+		 {"From", JOE},
+		 {"X", "y"},
+		 9999,
+		 NEXT_GO_ON,
+		 "signed d=example.com"},
+		{"one more",
+		 {"From", JOE},
+		 {"X", "y"},
+		 10000,
+		 NEXT_ACCEPT,
+		 "not signed: too large (more than 10000 fields)"},
+		{"as many to sign as h= can name",
+		 {"From", JOE},
+		 {"To", "y"},
+		 9999,
+		 NEXT_GO_ON,
+		 "signed d=example.com"},
+		{"too many to sign",
+		 {"From", JOE},
+		 {"Content-Type", "y"},
+		 5000,
+		 NEXT_ACCEPT,
+		 "not signed: too large (the names of the fields to sign do not fit into h=)"},
+		{"white space before the colon of From",
+		 {"From ", JOE},
+		 {"To", "x"},
+		 1,
+		 NEXT_ACCEPT,
+		 "not signed: From (white space before the colon)"},
+		{"a second From with white space",
+		 {"From", JOE},
+		 {"From\t", JOE},
+		 1,
+		 NEXT_ACCEPT,
+		 "not signed: From (more than one field)"},
+	};
+	struct session *s = new_session();
+	char text[sizeof(conf_text)];
+	struct err err = ERR_INIT;
+
+	strcpy(text, strstr(conf_text, "\n"));
+	ASSERT_OK(fixture_reload(&fixture, span_str(text), &err), &err);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		ROW(rows[i].label);
+		CU_ASSERT_EQUAL(send_many(s, rows[i].first, rows[i].field, rows[i].n),
+				rows[i].next);
+		expect_record(s, rows[i].record);
+	}
+	session_free(s);
+	ROW("");
+	ASSERT_OK(fixture_reload(&fixture, span_str(conf_text), &err), &err);
 }
 
 static void test_refused_edit(void)
@@ -551,6 +649,7 @@ int main(void)
 		{"a foreign selector is signed beside", test_foreign_selector_is_signed_beside},
 		{"existing signatures are replaced", test_existing_is_replaced},
 		{"a large header passes unsigned", test_large_header_passes_unsigned},
+		{"messages that cannot be signed", test_messages_that_cannot_be_signed},
 		{"a refused edit", test_refused_edit},
 		{"aborted at every step", test_aborted_at_every_step},
 		{"out of turn", test_out_of_turn},

@@ -303,7 +303,7 @@ static void test_number_of_fields(void)
 	start(&f);
 	ASSERT_OK(from_read(&f, arena, &from, &err), &err);
 	check_status(&from, FROM_MISSING);
-	add(&f, "From ", SPAN_LIT(" joe@example.com"));
+	add(&f, "From", SPAN_LIT(" joe@example.com"));
 	ASSERT_OK(from_read(&f, arena, &from, &err), &err);
 	check_status(&from, FROM_GOOD);
 	add(&f, "FROM", SPAN_LIT(" joe@example.com"));
@@ -311,6 +311,17 @@ static void test_number_of_fields(void)
 	check_status(&from, FROM_REPEATED);
 	CU_ASSERT_EQUAL(from.list.n, 0);
 	fields_clear(&f);
+	ROW("white space before the colon");
+	start(&f);
+	add(&f, "From ", SPAN_LIT(" joe@example.com"));
+	ASSERT_OK(from_read(&f, arena, &from, &err), &err);
+	check_status(&from, FROM_SPACED);
+	ASSERT_STR(from.domain, "");
+	add(&f, "From", SPAN_LIT(" joe@example.com"));
+	ASSERT_OK(from_read(&f, arena, &from, &err), &err);
+	check_status(&from, FROM_REPEATED);
+	fields_clear(&f);
+	ROW("");
 }
 
 static void test_sender_decides_between_several(void)

@@ -93,6 +93,44 @@ static void remove_dir(void)
 		nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static bool is_letter(char c)
+{
+	return (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || (unsigned char)c >= 0x80;
+}
+
+/* The first word of *REST, which is left behind it; empty at the end. */
+static struct span next_word(struct span *rest)
+{
+	struct span word;
+
+	while (rest->len > 0 && !is_letter(rest->p[0]))
+		*rest = span_from(*rest, 1);
+	word = span_sub(*rest, 0, 0);
+	while (word.len < rest->len && is_letter(rest->p[word.len]))
+		word.len++;
+	*rest = span_from(*rest, word.len);
+	return word;
+}
+
+bool test_assert_no_echo(struct span text, const char *file, int line)
+{
+	struct span rest = text, last = next_word(&rest);
+	bool good = true;
+
+	while (good && rest.len > 0) {
+		struct span word = next_word(&rest);
+
+		good = word.len == 0 || !span_ieq(word, last);
+		last = word;
+	}
+	if (!good) {
+		explain(file, line);
+		fprintf(stderr, "a word is said twice\n");
+		show("got", text);
+	}
+	return check(good, "no word is said twice", file, line);
+}
+
 const char *test_dir(void)
 {
 	if (dir[0] == '\0') {

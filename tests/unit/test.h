@@ -48,6 +48,10 @@ bool test_assert_fails(enum rc got, enum rc want, const struct err *err, const c
 bool test_assert_span(struct span got, struct span want, const char *file, int line);
 #define ASSERT_STR(got, want) test_assert_span(span_str(got), span_str(want), __FILE__, __LINE__)
 
+/* Assert that no word (letters) of TEXT is followed by the same word again: "From (From: ...)". */
+#define ASSERT_NO_ECHO(text) test_assert_no_echo((text), __FILE__, __LINE__)
+bool test_assert_no_echo(struct span text, const char *file, int line);
+
 /* A private directory for this program's files, removed at the end; made on first use. */
 const char *test_dir(void);
 /* "DIR/NAME"; good until the next 8 calls. */
