@@ -1,6 +1,6 @@
 /* smime/open.h - a sealed message opened, while it streams. RFC 5652 6, RFC 5083, RFC 8551 2.
  *
- * For the tool alone: the daemon opens nothing and does not link this. Memory is O(1)
+ * For the tool alone: the daemon opens nothing and does not link this (tests/daemon-opens-nothing). Memory is O(1)
  * whatever the message holds. One thread at a time. */
 #ifndef SMIME_OPEN_H
 #define SMIME_OPEN_H

@@ -5,6 +5,7 @@
 #include "core/session.h"
 #include "mail/field.h"
 #include "tool/msgtext.h"
+#include "tool/sealkeys.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -335,6 +336,21 @@ static const struct tool_option verify_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct tool_option encrypt_options[] = {
+	{"cert", "FILE...", SEALKEYS_CERT_HELP},
+	{"for", "ACCOUNT...", SEALKEYS_FOR_HELP},
+	{"crlf", NULL, "write every line with CRLF"},
+	{NULL, NULL, NULL},
+};
+
+static const struct tool_option decrypt_options[] = {
+	{"key", "FILE", SEALKEYS_KEY_HELP},
+	{"cert", "FILE...", SEALKEYS_KEY_CERT_HELP},
+	{"passphrase-file", "FILE", SEALKEYS_PASSPHRASE_HELP},
+	{"crlf", NULL, "write every line with CRLF"},
+	{NULL, NULL, NULL},
+};
+
 const struct tool_verb tool_verbs_message[] = {
 	{
 		.noun = "message",
@@ -377,6 +393,52 @@ const struct tool_verb tool_verbs_message[] = {
 		.options = verify_options,
 		.flags = TOOL_READS,
 		.run = message_verify,
+	},
+	{
+		.noun = "message",
+		.verb = "encrypt",
+		.args = "FILE|-",
+		.min_args = 1,
+		.max_args = 1,
+		.summary = "Seal a stored message with S/MIME",
+		.help = "The message is put into an envelope (EnvelopedData, AES-256) that "
+			"those can open\n"
+			"who have the private key of one of the certificates. Content-* fields and "
+			"the\n"
+			"body go inside, all other fields stay outside. The sealed message goes "
+			"to\n"
+			"standard output, its line ends as they were. One that is encrypted "
+			"already "
+			"is\n"
+			"written as it is. With --json what was done is written instead of the "
+			"message.\n"
+			"\n"
+			"Example: mailseal message encrypt letter.eml --cert joe.pem > "
+			"sealed.eml\n",
+		.options = encrypt_options,
+		.flags = TOOL_READS,
+		.run = message_encrypt,
+	},
+	{
+		.noun = "message",
+		.verb = "decrypt",
+		.args = "FILE|-",
+		.min_args = 1,
+		.max_args = 1,
+		.summary = "Open a message that is sealed with S/MIME",
+		.help = "The message as it was goes to standard output: the fields that stood "
+			"outside, the\n"
+			"Content-* fields and the body that were inside. Nothing is written before "
+			"all of\n"
+			"it could be opened. One that is not encrypted is written as it is. With "
+			"--json\n"
+			"what was done is written instead of the message.\n"
+			"\n"
+			"Example: mailseal message decrypt sealed.eml --key joe.p12 "
+			"--passphrase-file secret\n",
+		.options = decrypt_options,
+		.flags = TOOL_READS,
+		.run = message_decrypt,
 	},
 	{.noun = NULL},
 };

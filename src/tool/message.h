@@ -1,4 +1,4 @@
-/* tool/message.h - what the two verbs of the noun message share. */
+/* tool/message.h - what the verbs of the noun message share. */
 #ifndef TOOL_MESSAGE_H
 #define TOOL_MESSAGE_H
 
@@ -12,6 +12,10 @@ enum { MESSAGE_FILE_MAX = 256 << 20 };
 
 /* RAW (initialized here, cleared by the caller even on failure) gets the file, "-" standard input. */
 MUST_CHECK enum rc message_read(const char *path, struct buf *raw, struct err *err);
+
+/* run() of "message encrypt" and "message decrypt" (encrypt.c). */
+enum rc message_encrypt(struct tool *t, struct err *err);
+enum rc message_decrypt(struct tool *t, struct err *err);
 
 /* run() of "message verify" (verify.c). */
 enum rc message_verify(struct tool *t, struct err *err);
