@@ -6,10 +6,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "conf/accounts.h"
 #include "conf/domains.h"
 #include "conf/problems.h"
 #include "conf/read.h"
+#include "conf/rulesread.h"
 #include "conf/source.h"
+#include "conf/zone.h"
+#include "crypto/cert.h"
 #include "mail/domain.h"
 
 static const char defaults_name[] = "(defaults)";
@@ -20,6 +24,7 @@ static const char defaults_name[] = "(defaults)";
 
 /* Bounds what one configuration may take. */
 #define CONF_BYTES_MAX ((size_t)1 << 30)
+#define CERTS_MAX ((size_t)1 << 20)
 
 struct loader {
 	struct conf *c;
@@ -27,12 +32,17 @@ struct loader {
 	struct value_reader reader;
 	struct domains domains;
 	struct vec files; /* of const char * */
+	struct rules_drafts drafts;
 };
 
 struct conf *conf_free(struct conf *c)
 {
-	if (c != NULL)
-		arena_free(c->arena);
+	if (c == NULL)
+		return NULL;
+	for (size_t i = 0; i < c->certs.len; i++)
+		cert_unref(*(struct cert **)vec_at(&c->certs, i));
+	vec_clear(&c->certs);
+	arena_free(c->arena);
 	return NULL;
 }
 
@@ -48,6 +58,7 @@ static enum rc conf_new(const char *file, struct conf **ret, struct err *err)
 		return err_set(err, RC_NOMEM, "out of memory");
 	}
 	c->arena = arena;
+	vec_init(&c->certs, sizeof(struct cert *), CERTS_MAX);
 	*ret = c;
 	return RC_OK;
 }
@@ -182,6 +193,17 @@ static void check_daemons(struct loader *l, const struct node *root)
 						  *no);
 }
 
+static void read_zone(struct loader *l, const struct node *root)
+{
+	const struct node *n = node_member(root, "timezone");
+	struct err why = ERR_INIT;
+
+	if (zone_read(l->c->timezone, l->c->arena, &l->c->zone, &why) == RC_OK)
+		return;
+	conf_problems_add(l->problems, CONF_ERROR, n != NULL ? n->file : l->c->file,
+			  n != NULL ? n->line : 0, "timezone: %s", why.text);
+}
+
 static void use_main(struct loader *l, const struct node *root)
 {
 	const struct node *domains = node_member(root, "domains");
@@ -189,6 +211,7 @@ static void use_main(struct loader *l, const struct node *root)
 	read_top(&l->reader, root, l->c);
 	choose_socket(l, root);
 	check_daemons(l, root);
+	read_zone(l, root);
 	domains_inherit(&l->domains, member_of(root, "sign", "also"));
 	if (domains != NULL && domains->type == NODE_LIST)
 		domains_add(&l->domains, domains);
@@ -336,13 +359,27 @@ static enum rc keep_files(struct loader *l, struct err *err)
 	return RC_OK;
 }
 
+/* When every file has been read. Without a zone there has been an error already. */
+static void finish(struct loader *l)
+{
+	domains_finish(&l->domains);
+	aliases_finish(&l->reader, &l->drafts.aliases, l->c);
+	if (l->c->zone != NULL)
+		rules_finish(&l->reader, &l->drafts, l->c, l->domains.incomplete);
+}
+
 static enum rc read_all(struct loader *l, struct err *err)
 {
 	enum rc rc;
 
 	conf_problems_clear(l->problems);
-	l->reader = (struct value_reader){
-		.arena = l->c->arena, .problems = l->problems, .group = "", .domain = NULL};
+	l->reader = (struct value_reader){.arena = l->c->arena,
+					  .problems = l->problems,
+					  .group = "",
+					  .domain = NULL,
+					  .rules = &l->drafts,
+					  .certs = &l->c->certs};
+	rules_drafts_init(&l->drafts);
 	domains_init(&l->domains, &l->reader, l->c);
 	rc = read_defaults(l, err);
 	if (rc == RC_OK)
@@ -350,10 +387,11 @@ static enum rc read_all(struct loader *l, struct err *err)
 	if (rc == RC_OK)
 		rc = read_domains_dir(l, err);
 	if (rc == RC_OK)
-		domains_finish(&l->domains);
+		finish(l);
 	if (rc == RC_OK)
 		rc = keep_files(l, err);
 	domains_clear(&l->domains);
+	rules_drafts_clear(&l->drafts);
 	conf_problems_sort(l->problems);
 	return rc == RC_OK ? conf_problems_result(l->problems, err) : rc;
 }

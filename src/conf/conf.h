@@ -16,6 +16,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/vec.h"
+#include "conf/rules.h"
 #include "dkim/alg.h"
 #include "dkim/sign.h"
 
@@ -30,6 +31,10 @@ enum conf_repair { REPAIR_NONE, REPAIR_MIME };
 enum conf_before_dns { BEFORE_DNS_UNSIGNED, BEFORE_DNS_SIGN, BEFORE_DNS_TEMPFAIL };
 enum conf_on_error { ON_ERROR_TEMPFAIL, ON_ERROR_UNSIGNED };
 enum conf_dns_check { DNS_CHECK_ALL, DNS_CHECK_RESOLVER, DNS_CHECK_NONE };
+enum conf_profile { CONF_PROFILE_COMPAT, CONF_PROFILE_MODERN };
+enum conf_protection { PROTECTION_NONE, PROTECTION_PROTECT, PROTECTION_OBSCURE };
+/* What mail gets whose certificate is missing; FALLBACK_SEAL only where it has expired. */
+enum conf_fallback { FALLBACK_SEAL, FALLBACK_DEFER, FALLBACK_REJECT, FALLBACK_PLAIN };
 /* Nothing signs for a domain that is not MODE_ENABLED; MODE_TEST is accepted with a note, no more yet. */
 enum conf_mode { MODE_DISABLED, MODE_TEST, MODE_ENABLED };
 
@@ -84,6 +89,24 @@ struct conf_dns {
 	const char *push, *tsig_key_file, *hook;
 };
 
+struct conf_seal {
+	enum conf_profile profile;
+	enum conf_protection headers;
+	enum conf_fallback on_missing; /* never FALLBACK_SEAL */
+	enum conf_fallback on_expired;
+	int64_t grace; /* certificate_grace: how long after its end a certificate is still used */
+};
+
+struct conf_deliver {
+	const char *mailbox_address; /* "${local}+${mailbox}@${domain}" */
+	const char *separator;	     /* what stands for '/' in ${mailbox} */
+};
+
+struct cert;
+struct conf_aliases;
+struct conf_shares;
+struct zone;
+
 struct conf_domain {
 	const char *name;
 	const char *const *aliases; /* NULL ends */
@@ -94,7 +117,12 @@ struct conf_domain {
 	struct conf_sign sign;
 	struct conf_rotate rotate;
 	struct conf_dns dns;
-	const char *file; /* where it is defined */
+	struct conf_seal seal;
+	struct cert
+		*escrow; /* everything sealed for its accounts is sealed for it too; NULL: none */
+	const char *const
+		*accounts; /* local parts, lower case, sorted; NULL ends. NULL itself: any */
+	const char *file;  /* where it is defined */
 	unsigned line;
 };
 
@@ -110,7 +138,7 @@ struct conf {
 	int milter_backlog;
 	int64_t milter_timeout, milter_stop_timeout;
 
-	const char *state_dir, *user, *recipient_delimiter;
+	const char *state_dir, *user, *recipient_delimiter, *timezone;
 	const char *control_socket;
 
 	enum conf_log_target log_target;
@@ -126,6 +154,15 @@ struct conf {
 	struct conf_sign sign; /* the defaults of every domain */
 	struct conf_rotate rotate;
 	struct conf_dns dns;
+	struct conf_seal seal;
+	struct conf_deliver deliver;
+
+	struct rules rules; /* conf/rules.h */
+	const char *const *alias_maps;
+	const struct conf_aliases *aliases; /* conf/accounts.h; never NULL */
+	const struct conf_shares *shares;   /* mailboxes.shared; rules_may_store() */
+	struct vec certs;		    /* of struct cert *: what domains point to */
+	const struct zone *zone;	    /* conf/zone.h; never NULL */
 
 	const struct conf_domain *domains; /* sorted by name, bytewise */
 	size_t n_domains;

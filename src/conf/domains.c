@@ -54,6 +54,7 @@ void domains_inherit(struct domains *d, const struct node *also)
 	d->initial.sign = d->c->sign;
 	d->initial.rotate = d->c->rotate;
 	d->initial.dns = d->c->dns;
+	d->initial.seal = d->c->seal;
 	signing_finish(d->r, &d->c->sign.policy);
 	if (also != NULL)
 		remember_also(d, NULL, d->c->sign.also, also);

@@ -12,15 +12,23 @@ union scratch {
 	char bytes[64];
 };
 
+static bool is_later_word(const struct schema_key *k, const struct node *n)
+{
+	if (k->later_words == NULL || n->type != NODE_TEXT)
+		return false;
+	for (const char *const *w = k->later_words; *w != NULL; w++)
+		if (strcmp(n->u.text, *w) == 0)
+			return true;
+	return false;
+}
+
 static void note_later(struct value_reader *r, const struct schema_key *k, const struct node *n)
 {
 	if (k->later != NULL)
 		value_complain(r, CONF_NOTE, k, n, "accepted; not built yet: %s", k->later);
-	else if (k->later_word != NULL && n->type == NODE_TEXT &&
-		 strcmp(n->u.text, k->later_word) == 0)
+	else if (is_later_word(k, n))
 		value_complain(r, CONF_NOTE, k, n,
-			       "accepted; not built yet: \"%s\" has no effect so far",
-			       k->later_word);
+			       "accepted; not built yet: \"%s\" has no effect so far", n->u.text);
 }
 
 static void read_key(struct value_reader *r, const struct schema_key *k, const struct node *n,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "conf/aliasread.h"
 #include "conf/conf.h"
 #include "conf/value.h"
 #include "crypto/key.h"
@@ -17,20 +18,19 @@ static const char *const before_dnss[] = {"unsigned", "sign", "tempfail", NULL};
 static const char *const on_errors[] = {"tempfail", "unsigned", NULL};
 static const char *const dns_checks[] = {"all", "resolver", "none", NULL};
 static const char *const modes[] = {"disabled", "test", "enabled", NULL};
-/* Of jobs that are not built yet: nothing is stored. */
 static const char *const profiles[] = {"compat", "modern", NULL};
 static const char *const protections[] = {"none", "protect", "obscure", NULL};
-static const char *const missings[] = {"defer", "reject", "plain", NULL};
-static const char *const expireds[] = {"seal", "defer", "reject", "plain", NULL};
+static const char *const fallbacks[] = {"seal", "defer", "reject", "plain", NULL};
 
-static const char sealing[] = "sealing";
-static const char rules[] = "rules";
+static const char *const later_repair[] = {"mime", NULL};
+static const char *const later_mode[] = {"test", NULL};
+static const char *const later_profile[] = {"modern", NULL};
+static const char *const later_protection[] = {"protect", "obscure", NULL};
 static const char delivery[] = "delivery of sealed copies";
 static const char rotation[] = "rotation of selectors";
 static const char dns_watch[] = "watching DNS";
 static const char dns_update[] = "publishing records";
 static const char metrics[] = "metrics";
-static const char spooling[] = "spooling";
 static const char asking_why[] = "mailseal why";
 
 #define SECOND INT64_C(1)
@@ -53,10 +53,10 @@ static const struct schema_key top[] = {
 	KEY("state_dir", value_path, "\"/var/lib/mailseal\"", IN_CONF(state_dir)),
 	KEY("user", value_user, "\"mailseal\"", IN_CONF(user)),
 	KEY("recipient_delimiter", value_delimiter, "\"+\"", IN_CONF(recipient_delimiter)),
-	KEY("aliases", value_list, "()", SCHEMA_NO_FIELD, .later = delivery),
-	KEY("alias_maps", value_strings, "[\"/etc/mailseal/aliases\"]", SCHEMA_NO_FIELD,
-	    .later = delivery),
-	KEY("rules", value_list, "()", SCHEMA_NO_FIELD, .later = rules),
+	KEY("timezone", value_string, "\"\"", IN_CONF(timezone)),
+	KEY("aliases", value_aliases, "()", SCHEMA_NO_FIELD),
+	KEY("alias_maps", value_strings, "[\"" ALIAS_DEFAULT_MAP "\"]", IN_CONF(alias_maps)),
+	KEY("rules", value_rules, "()", SCHEMA_NO_FIELD),
 	/* Read by conf/domains.c. */
 	KEY("domains", value_list, "()", SCHEMA_NO_FIELD),
 };
@@ -94,15 +94,13 @@ static const struct schema_key limits[] = {
 	KEY("headers", value_size, "\"1MB\"", IN_CONF(limit_headers), .min = 10 * KB,
 	    .max = 64 * MB),
 	KEY("message", value_size, "\"100MB\"", IN_CONF(limit_message), .min = 100 * KB,
-	    .max = 100 * GB, .later = sealing),
-	KEY("recipients", value_int, "1000", IN_CONF(limit_recipients), .min = 1, .max = 1000000,
-	    .later = sealing),
+	    .max = 100 * GB),
+	KEY("recipients", value_int, "1000", IN_CONF(limit_recipients), .min = 1, .max = 1000000),
 };
 
 static const struct schema_key spool[] = {
-	KEY("dir", value_path, "\"/var/lib/mailseal/spool\"", IN_CONF(spool_dir),
-	    .later = spooling),
-	KEY("memory", value_size, "\"1MB\"", IN_CONF(spool_memory), .max = GB, .later = spooling),
+	KEY("dir", value_path, "\"/var/lib/mailseal/spool\"", IN_CONF(spool_dir)),
+	KEY("memory", value_size, "\"1MB\"", IN_CONF(spool_memory), .max = GB),
 };
 
 static const struct schema_key trust[] = {
@@ -130,7 +128,7 @@ static const struct schema_key sign[] = {
 	KEY("ulabels", value_bool, "false", IN_SIGN(policy.ulabels)),
 	KEY("existing", value_word, "\"keep\"", IN_SIGN(existing), .words = existings),
 	KEY("repair", value_word, "\"none\"", IN_SIGN(repair), .words = repairs,
-	    .later_word = "mime"),
+	    .later_words = later_repair),
 	KEY("before_dns", value_word, "\"unsigned\"", IN_SIGN(before_dns), .words = before_dnss),
 	KEY("on_error", value_word, "\"tempfail\"", IN_SIGN(on_error), .words = on_errors),
 	KEY("local", value_bool, "true", IN_SIGN(local)),
@@ -160,25 +158,26 @@ static const struct schema_key dns[] = {
 	KEY("hook", value_string, "\"\"", IN_DNS(hook), .later = dns_update),
 };
 
+#define IN_SEAL(member) offsetof(struct conf_seal, member)
+
 static const struct schema_key seal[] = {
-	KEY("profile", value_word, "\"compat\"", SCHEMA_NO_FIELD, .words = profiles,
-	    .later = sealing),
-	KEY("headers", value_word, "\"none\"", SCHEMA_NO_FIELD, .words = protections,
-	    .later = sealing),
-	KEY("on_missing_certificate", value_word, "\"defer\"", SCHEMA_NO_FIELD, .words = missings,
-	    .later = sealing),
-	KEY("on_expired_certificate", value_word, "\"seal\"", SCHEMA_NO_FIELD, .words = expireds,
-	    .later = sealing),
-	KEY("certificate_grace", value_time, "\"30d\"", SCHEMA_NO_FIELD, .max = YEAR,
-	    .later = sealing),
+	KEY("profile", value_word, "\"compat\"", IN_SEAL(profile), .words = profiles,
+	    .later_words = later_profile),
+	KEY("headers", value_word, "\"none\"", IN_SEAL(headers), .words = protections,
+	    .later_words = later_protection),
+	KEY("on_missing_certificate", value_missing, "\"defer\"", IN_SEAL(on_missing),
+	    .words = fallbacks),
+	KEY("on_expired_certificate", value_word, "\"seal\"", IN_SEAL(on_expired),
+	    .words = fallbacks),
+	KEY("certificate_grace", value_time, "\"30d\"", IN_SEAL(grace), .max = YEAR),
 };
 
 static const struct schema_key deliver[] = {
 	KEY("reentry", value_string, "\"inet:10026@127.0.0.1\"", SCHEMA_NO_FIELD,
 	    .later = delivery),
-	KEY("mailbox_address", value_string, "\"${local}+${mailbox}@${domain}\"", SCHEMA_NO_FIELD,
-	    .later = delivery),
-	KEY("separator", value_string, "\"/\"", SCHEMA_NO_FIELD, .later = delivery),
+	KEY("mailbox_address", value_template, "\"${local}+${mailbox}@${domain}\"",
+	    offsetof(struct conf_deliver, mailbox_address)),
+	KEY("separator", value_string, "\"/\"", offsetof(struct conf_deliver, separator)),
 	KEY("timeout", value_time, "\"60s\"", SCHEMA_NO_FIELD, .min = SECOND, .max = HOUR,
 	    .later = delivery),
 	KEY("connections", value_int, "4", SCHEMA_NO_FIELD, .min = 1, .max = 1000,
@@ -194,7 +193,7 @@ static const struct schema_key journal[] = {
 };
 
 static const struct schema_key mailboxes[] = {
-	KEY("shared", value_list, "()", SCHEMA_NO_FIELD, .later = rules),
+	KEY("shared", value_shares, "()", SCHEMA_NO_FIELD),
 };
 
 #define IN_DOMAIN(member) offsetof(struct conf_domain, member)
@@ -202,14 +201,14 @@ static const struct schema_key mailboxes[] = {
 static const struct schema_key domain[] = {
 	KEY("name", value_domain, NULL, IN_DOMAIN(name)),
 	KEY("mode", value_word, "\"enabled\"", IN_DOMAIN(mode), .words = modes,
-	    .later_word = "test"),
+	    .later_words = later_mode),
 	KEY("aliases", value_domains, "[]", IN_DOMAIN(aliases)),
 	KEY("subdomains", value_bool, "false", IN_DOMAIN(subdomains)),
 	KEY("sign_domain", value_domain, NULL, IN_DOMAIN(sign_domain)),
 	KEY("observe", value_bool, "false", IN_DOMAIN(observe)),
-	KEY("escrow", value_string, "\"\"", SCHEMA_NO_FIELD, .later = sealing),
-	KEY("rules", value_list, "()", SCHEMA_NO_FIELD, .later = rules),
-	KEY("accounts", value_accounts, "\"any\"", SCHEMA_NO_FIELD, .later = delivery),
+	KEY("escrow", value_escrow, "\"\"", IN_DOMAIN(escrow)),
+	KEY("rules", value_rules, "()", SCHEMA_NO_FIELD),
+	KEY("accounts", value_accounts, "\"any\"", IN_DOMAIN(accounts)),
 };
 
 static const struct schema_key certificate[] = {
@@ -232,8 +231,8 @@ const struct schema_group schema_groups[] = {
 	{"sign", KEYS(sign), IN_CONF(sign), IN_DOMAIN(sign)},
 	{"rotate", KEYS(rotate), IN_CONF(rotate), IN_DOMAIN(rotate)},
 	{"dns", KEYS(dns), IN_CONF(dns), IN_DOMAIN(dns)},
-	{"seal", KEYS(seal), 0, 0},
-	{"deliver", KEYS(deliver), 0, SCHEMA_NO_FIELD},
+	{"seal", KEYS(seal), IN_CONF(seal), IN_DOMAIN(seal)},
+	{"deliver", KEYS(deliver), IN_CONF(deliver), SCHEMA_NO_FIELD},
 	{"journal", KEYS(journal), 0, SCHEMA_NO_FIELD},
 	{"mailboxes", KEYS(mailboxes), 0, SCHEMA_NO_FIELD},
 };

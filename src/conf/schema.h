@@ -32,8 +32,8 @@ struct schema_key {
 	size_t field;	     /* offset in the structure of its group; SCHEMA_NO_FIELD */
 	const char *const *words;
 	int64_t min, max;
-	const char *later;	/* the job that is not built yet: "sealing"; NULL: built */
-	const char *later_word; /* only this word of it is not built yet */
+	const char *later;		/* the job that is not built yet: "sealing"; NULL: built */
+	const char *const *later_words; /* only these words of it are not built yet; NULL ends */
 };
 
 /* A group of keys: name = { ... }; "" for the top level. */

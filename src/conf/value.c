@@ -274,15 +274,3 @@ void value_list(struct value_reader *r, const struct schema_key *k, const struct
 	if (n->type != NODE_LIST)
 		wrong_type(r, k, n, "a list ( ... )");
 }
-
-void value_accounts(struct value_reader *r, const struct schema_key *k, const struct node *n,
-		    void *to)
-{
-	(void)to;
-	if (n->type == NODE_TEXT && strcmp(n->u.text, "any") == 0)
-		return;
-	if (n->type == NODE_TEXT)
-		wrong_type(r, k, n, "\"any\" or a list of local parts");
-	else
-		value_is_texts(r, k, n);
-}

@@ -9,12 +9,16 @@
 #include "conf/schema.h"
 #include "conf/tree.h"
 
+struct rules_drafts;
+
 /* What the readers share. */
 struct value_reader {
 	struct arena *arena; /* of the configuration */
 	struct conf_problems *problems;
-	const char *group;  /* "sign": for the texts; "" at the top level */
-	const char *domain; /* whose settings are read; NULL: the global ones */
+	const char *group;	    /* "sign": for the texts; "" at the top level */
+	const char *domain;	    /* whose settings are read; NULL: the global ones */
+	struct rules_drafts *rules; /* what waits until all domains are known */
+	struct vec *certs;	    /* of struct cert *: the configuration's */
 };
 
 /* "sign.expire: TEXT", "domain example.com: sign.expire: TEXT". */
@@ -33,15 +37,26 @@ void *value_alloc(struct value_reader *r, size_t count, size_t size);
 const char *value_strdup(struct value_reader *r, const char *s);
 
 /* conf/value.c */
-schema_read value_bool;	    /* bool */
-schema_read value_int;	    /* int or unsigned; min, max */
-schema_read value_word;	    /* an enum: the index in words */
-schema_read value_size;	    /* int64_t bytes; min, max */
-schema_read value_time;	    /* int64_t seconds; min, max */
-schema_read value_string;   /* const char * */
-schema_read value_strings;  /* const char *const *, NULL ends */
-schema_read value_list;	    /* any list; nothing is stored */
-schema_read value_accounts; /* "any" or a list of local parts; nothing is stored */
+schema_read value_bool;	   /* bool */
+schema_read value_int;	   /* int or unsigned; min, max */
+schema_read value_word;	   /* an enum: the index in words */
+schema_read value_size;	   /* int64_t bytes; min, max */
+schema_read value_time;	   /* int64_t seconds; min, max */
+schema_read value_string;  /* const char * */
+schema_read value_strings; /* const char *const *, NULL ends */
+schema_read value_list;	   /* any list; nothing is stored */
+
+/* conf/value-seal.c */
+schema_read
+	value_accounts;	  /* const char *const *: local parts, lower case, NULL ends; "any": NULL */
+schema_read value_escrow; /* struct cert *: of a PEM file */
+schema_read value_missing;  /* enum conf_fallback, never FALLBACK_SEAL */
+schema_read value_template; /* const char *: deliver.mailbox_address */
+
+/* conf/rulesread.c, conf/aliasread.c: drafts of r->rules; nothing is stored. */
+schema_read value_rules;
+schema_read value_shares;
+schema_read value_aliases;
 
 /* conf/value-net.c */
 schema_read value_path;		  /* const char *: absolute */

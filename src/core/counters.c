@@ -31,6 +31,12 @@ const char *counter_name(enum counter which)
 		[COUNT_UNSIGNED_ERROR] = "unsigned_error",
 		[COUNT_UNSIGNED_OBSERVED] = "unsigned_observed",
 		[COUNT_TEMPFAILED] = "tempfailed",
+		[COUNT_REJECTED] = "rejected",
+		[COUNT_DISCARDED] = "discarded",
+		[COUNT_SEALED] = "sealed",
+		[COUNT_ENCRYPTED_ALREADY] = "encrypted_already",
+		[COUNT_STORED_CLEAR] = "stored_clear",
+		[COUNT_RECIPIENTS_REFUSED] = "recipients_refused",
 		[COUNT_ABORTED] = "aborted",
 		[COUNT_RISKY] = "risky",
 		[COUNT_RELOADS] = "reloads",
@@ -58,9 +64,25 @@ static enum counter outcome(const struct record *r)
 
 	if (r->verdict == VERDICT_TEMPFAIL)
 		return COUNT_TEMPFAILED;
+	if (r->verdict == VERDICT_REJECT)
+		return COUNT_REJECTED;
+	if (r->verdict == VERDICT_DISCARD)
+		return COUNT_DISCARDED;
 	if (r->plan->reason == REASON_NONE && r->n_signed == 0)
 		return COUNT_UNSIGNED_OBSERVED;
 	return by_reason[r->plan->reason];
+}
+
+static void count_content(struct counters *c, const struct record *r)
+{
+	const struct route_content *content;
+
+	if (r->verdict != VERDICT_ACCEPT || !record_is_routed(r))
+		return;
+	content = vec_at(&r->route->contents, 0);
+	counters_add(c, COUNT_SEALED, content->seal);
+	counters_add(c, COUNT_ENCRYPTED_ALREADY, content->was_encrypted);
+	counters_add(c, COUNT_STORED_CLEAR, content->plain);
 }
 
 void counters_message(struct counters *c, const struct record *r)
@@ -68,6 +90,7 @@ void counters_message(struct counters *c, const struct record *r)
 	counters_add(c, COUNT_MESSAGES, 1);
 	counters_add(c, outcome(r), 1);
 	counters_add(c, COUNT_SIGNATURES, r->n_signed);
+	count_content(c, r);
 	if (r->risks != 0)
 		counters_add(c, COUNT_RISKY, 1);
 }

@@ -1,8 +1,8 @@
 /* core/counters.h - what happened since the daemon started. Any thread; each is exact, together they are not one
  * moment.
  *
- * Every message that reached its end is counted as exactly one of SIGNED, an UNSIGNED_ one, or TEMPFAILED; one that
- * did not is ABORTED. */
+ * Every message that reached its end is counted as exactly one of SIGNED, an UNSIGNED_ one, TEMPFAILED, REJECTED or
+ * DISCARDED; one that did not is ABORTED. */
 #ifndef CORE_COUNTERS_H
 #define CORE_COUNTERS_H
 
@@ -27,6 +27,12 @@ enum counter {
 	COUNT_UNSIGNED_ERROR,	 /* a fault of ours and sign.on_error = "unsigned" */
 	COUNT_UNSIGNED_OBSERVED, /* would have been signed; observe = true */
 	COUNT_TEMPFAILED,
+	COUNT_REJECTED,
+	COUNT_DISCARDED,
+	COUNT_SEALED,		  /* messages, signed or not */
+	COUNT_ENCRYPTED_ALREADY,  /* were to be sealed and came encrypted */
+	COUNT_STORED_CLEAR,	  /* were to be sealed, on_missing_certificate = "plain" */
+	COUNT_RECIPIENTS_REFUSED, /* at RCPT */
 	COUNT_ABORTED,
 	COUNT_RISKY, /* messages with a risk word */
 	COUNT_RELOADS,

@@ -75,25 +75,110 @@ static void put_signatures(struct writer *w, const struct plan *p)
 	}
 }
 
-static void put_verdict(struct writer *w, const struct record *r)
+static void put_reason(struct writer *w, const struct plan *p)
 {
-	const struct plan *p = r->plan;
-
-	if (r->verdict == VERDICT_ACCEPT && p->reason == REASON_NONE) {
-		put(w, p->observe ? "would sign" : "signed");
-		put_signatures(w, p);
-		put(w, p->observe ? " (observe)" : "");
-		return;
-	}
-	put(w, r->verdict == VERDICT_TEMPFAIL ? "temporary failure: " : "not signed: ");
-	if (r->verdict == VERDICT_TEMPFAIL && r->error != NULL) {
-		put_text(w, span_str(r->error), '\0');
-		return;
-	}
+	put(w, "not signed: ");
 	put(w, plan_reason_name(p->reason));
 	put(w, " (");
 	put_text(w, span_str(p->detail), '\0');
 	put(w, ")");
+}
+
+static void put_signing(struct writer *w, const struct plan *p)
+{
+	if (p->reason != REASON_NONE) {
+		put_reason(w, p);
+		return;
+	}
+	put(w, p->observe ? "would sign" : "signed");
+	put_signatures(w, p);
+	put(w, p->observe ? " (observe)" : "");
+}
+
+/* What became of the content: " for=jim@example.com,john@example.com" where it was sealed. */
+static void put_content(struct writer *w, const struct route_content *c)
+{
+	if (c->seal)
+		put(w, "sealed for=");
+	for (size_t i = 0; c->seal && i < c->n_accounts; i++) {
+		put(w, i > 0 ? "," : "");
+		put_text(w, span_str(c->accounts[i]), ' ');
+	}
+	if (c->seal && c->n_escrow != 0)
+		put(w, ",escrow");
+	if (!c->seal)
+		put(w, c->was_encrypted ? "encrypted already"
+		       : c->plain	? "not sealed: no certificate"
+					: "changed");
+	if (c->quarantine != NULL)
+		put(w, " quarantined");
+}
+
+/* " rule="bank mail" to=jim@example.com": each rule and each address that is not the recipient's own once. */
+static void put_deliveries(struct writer *w, const struct route *r)
+{
+	const struct rule *last = NULL;
+	const char *before = " to=";
+
+	for (size_t i = 0; i < r->deliveries.len; i++) {
+		const struct route_delivery *d = vec_at(&r->deliveries, i);
+
+		if (d->rule != NULL && d->rule != last)
+			put_quoted(w, " rule", d->rule->name);
+		last = d->rule != NULL ? d->rule : last;
+	}
+	for (size_t i = 0; i < r->deliveries.len; i++) {
+		const struct route_delivery *d = vec_at(&r->deliveries, i);
+
+		if (d->rule == NULL)
+			continue;
+		put(w, before);
+		put_text(w, span_str(d->address), ' ');
+		before = ",";
+	}
+}
+
+static void put_verdict(struct writer *w, const struct record *r)
+{
+	switch (r->verdict) {
+	case VERDICT_REJECT:
+		put(w, "rejected: ");
+		put_text(w, span_str(r->reply.text), '\0');
+		return;
+	case VERDICT_DISCARD:
+		put(w, "discarded: rules leave no recipient");
+		return;
+	case VERDICT_TEMPFAIL:
+		put(w, "temporary failure: ");
+		if (r->error != NULL || r->reply.text != NULL) {
+			put_text(w, span_str(r->error != NULL ? r->error : r->reply.text), '\0');
+			return;
+		}
+		put(w, plan_reason_name(r->plan->reason));
+		put(w, " (");
+		put_text(w, span_str(r->plan->detail), '\0');
+		put(w, ")");
+		return;
+	case VERDICT_ACCEPT:
+		break;
+	}
+	if (record_is_routed(r)) {
+		put_content(w, vec_at(&r->route->contents, 0));
+		put_deliveries(w, r->route);
+		put(w, "; ");
+	}
+	put_signing(w, r->plan);
+}
+
+bool record_is_routed(const struct record *r)
+{
+	const struct route_content *c;
+
+	if (r->route == NULL || r->route->contents.len == 0)
+		return false;
+	c = vec_at(&r->route->contents, 0);
+	return r->route->outcome == ROUTE_EDIT ||
+	       (r->route->outcome == ROUTE_PASS && (c->was_encrypted || c->plain));
 }
 
 bool record_has_author(const struct record *r)
@@ -136,6 +221,8 @@ static void put_facts(struct writer *w, const struct record *r)
 	}
 	if (p->warning != NULL)
 		put_quoted(w, " warning", p->warning);
+	if (r->route != NULL && r->route->warning != NULL)
+		put_quoted(w, " warning", r->route->warning);
 }
 
 static void put_plain(struct writer *w, const struct record *r)
@@ -222,7 +309,16 @@ static void put_opendkim(struct writer *w, const struct record *r)
 {
 	size_t at = w->out->len;
 
-	if (r->verdict == VERDICT_ACCEPT && r->n_signed != 0) {
+	if (r->verdict != VERDICT_ACCEPT || record_is_routed(r)) {
+		put_plain(w, r);
+		end_line(w, at);
+		if (r->verdict == VERDICT_ACCEPT && r->n_signed != 0) {
+			put(w, "\n");
+			put_opendkim_signed(w, r);
+		}
+		return;
+	}
+	if (r->n_signed != 0) {
 		put_opendkim_signed(w, r);
 		return;
 	}
@@ -289,8 +385,21 @@ enum rc record_show_risks(unsigned risks, struct buf *out, struct err *err)
 	return rc;
 }
 
+static bool stores_clear(const struct record *r)
+{
+	const struct route_content *c;
+
+	if (!record_is_routed(r))
+		return false;
+	c = vec_at(&r->route->contents, 0);
+	return c->plain;
+}
+
 enum conf_log_level record_level(const struct record *r)
 {
+	if ((r->verdict == VERDICT_TEMPFAIL && r->reply.text != NULL) || stores_clear(r) ||
+	    (r->route != NULL && r->route->warning != NULL))
+		return LEVEL_WARNING;
 	switch (r->plan->reason) {
 	case REASON_ERROR:
 		return LEVEL_ERROR;

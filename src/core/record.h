@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "conf/conf.h"
 #include "core/plan.h"
+#include "core/route.h"
 
 /* What may break a signature after us. */
 enum risk {
@@ -23,12 +24,26 @@ enum risk {
 	RISK_LAST = RISK_NUL
 };
 
-enum verdict { VERDICT_ACCEPT, VERDICT_TEMPFAIL };
+enum verdict {
+	VERDICT_ACCEPT,
+	VERDICT_TEMPFAIL,
+	VERDICT_REJECT, /* a rule says so, or a limit */
+	VERDICT_DISCARD /* rules have taken it from everybody */
+};
+
+/* What the sender is told (RFC 5321 4.2, RFC 3463); text NULL: the daemon's own words. */
+struct reply {
+	const char *xcode; /* "4.7.5" */
+	const char *text;
+};
 
 struct record {
 	struct span queue_id; /* empty: shown as "NOQUEUE" */
 	enum verdict verdict;
-	const struct plan *plan;   /* never NULL */
+	struct reply reply;
+	const struct plan *plan; /* never NULL */
+	const struct route *
+		route; /* what the rules made of it; NULL: there are none, or it never came so far */
 	const struct facts *facts; /* or NULL; the OpenDKIM format names the client */
 	size_t n_signed;	   /* signatures that the message now bears from us */
 	unsigned risks;		   /* enum risk, or-ed */
@@ -47,6 +62,10 @@ struct record {
  *	QID: would sign d=... s=... (observe) from=... sender=<...> trust="..."
  *	QID: not signed: REASON (DETAIL) from=... sender=<...> trust="..."
  *	QID: temporary failure: TEXT from=... sender=<...> trust="..."
+ *	QID: rejected: TEXT from=... sender=<...> trust="..."
+ *	QID: discarded: rules leave no recipient from=... sender=<...>
+ *	QID: sealed for=jim@example.com,john@example.com rule="bank mail" to=jim@example.com; not signed: ...
+ *	QID: encrypted already | changed | not sealed: no certificate, each with rule= and to= as above; signed ...
  * " d=... s=..." comes once a domain; from= only where From: was understood; trust= only where the message is
  * trusted; body= and risks= only where the body was looked at and has some; warning="..." at the end.
  *
@@ -58,6 +77,8 @@ struct record {
  * why}, body_bytes, risks, warning; what does not apply is left out. */
 MUST_CHECK enum rc record_show(const struct record *r, enum conf_log_format format, struct buf *out,
 			       struct err *err);
+/* Rules changed the message or where it goes, or would have sealed it. */
+bool record_is_routed(const struct record *r);
 /* From: was read and gives an author. (The plan of a message that failed early is all zero.) */
 bool record_has_author(const struct record *r);
 /* The envelope sender without its angle brackets. */

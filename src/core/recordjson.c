@@ -33,6 +33,10 @@ static const char *result_name(const struct record *r)
 {
 	if (r->verdict == VERDICT_TEMPFAIL)
 		return "temporary failure";
+	if (r->verdict == VERDICT_REJECT)
+		return "rejected";
+	if (r->verdict == VERDICT_DISCARD)
+		return "discarded";
 	if (r->plan->reason != REASON_NONE)
 		return "not signed";
 	return r->plan->observe ? "would sign" : "signed";
@@ -43,7 +47,7 @@ static bool set_signatures(json_t *o, const struct record *r)
 	const struct plan *p = r->plan;
 	json_t *all;
 
-	if (r->verdict == VERDICT_TEMPFAIL || p->reason != REASON_NONE)
+	if (r->verdict != VERDICT_ACCEPT || p->reason != REASON_NONE)
 		return true;
 	all = json_array();
 	for (size_t i = 0; i < p->n_signatures; i++) {
@@ -59,6 +63,76 @@ static bool set_signatures(json_t *o, const struct record *r)
 		}
 	}
 	return json_object_set_new(o, "signatures", all) == 0;
+}
+
+static bool append_text(json_t *array, const char *s)
+{
+	struct buf text;
+	bool good;
+
+	buf_init(&text, SIZE_MAX / 2);
+	good = line_escape(span_str(s), '\0', TEXT_MAX, &text, NULL) == RC_OK &&
+	       json_array_append_new(array, json_stringn(text.p != NULL ? text.p : "", text.len)) ==
+		       0;
+	buf_clear(&text);
+	return good;
+}
+
+static const char *content_name(const struct route_content *c)
+{
+	return c->seal		  ? "sealed"
+	       : c->was_encrypted ? "encrypted already"
+	       : c->plain	  ? "not sealed"
+				  : "changed";
+}
+
+static bool set_sealed_for(json_t *o, const struct route_content *c)
+{
+	json_t *all = json_array();
+
+	if (json_object_set_new(o, "sealed_for", all) != 0)
+		return false;
+	for (size_t i = 0; i < c->n_accounts; i++)
+		if (!append_text(all, c->accounts[i]))
+			return false;
+	return true;
+}
+
+static bool add_delivery(json_t *all, const struct route_delivery *d)
+{
+	json_t *one = json_object();
+
+	/* Takes ONE over in any case. */
+	return json_array_append_new(all, one) == 0 && set_string(one, "address", d->address) &&
+	       set_string(one, "mailbox", d->mailbox) &&
+	       set_string(one, "rule", d->rule != NULL ? d->rule->name : NULL);
+}
+
+static bool set_deliveries(json_t *o, const struct route *r)
+{
+	json_t *all = json_array();
+
+	if (json_object_set_new(o, "deliveries", all) != 0)
+		return false;
+	for (size_t i = 0; i < r->deliveries.len; i++)
+		if (!add_delivery(all, vec_at(&r->deliveries, i)))
+			return false;
+	return true;
+}
+
+/* What the rules did, where they did something. */
+static bool set_route(json_t *o, const struct record *r)
+{
+	const struct route_content *c;
+
+	if (r->verdict != VERDICT_ACCEPT)
+		return set_string(o, "reply", r->reply.text);
+	if (!record_is_routed(r))
+		return true;
+	c = vec_at(&r->route->contents, 0);
+	return set_string(o, "content", content_name(c)) && (!c->seal || set_sealed_for(o, c)) &&
+	       set_string(o, "quarantine", c->quarantine) && set_deliveries(o, r->route) &&
+	       set_string(o, "rules_warning", r->route->warning);
 }
 
 static bool set_reason(json_t *o, const struct record *r)
@@ -119,7 +193,7 @@ static bool set_all(json_t *o, const struct record *r)
 
 	return set_text(o, "queue_id", r->queue_id.len != 0 ? r->queue_id : noqueue) &&
 	       json_object_set_new(o, "time", json_integer(r->when)) == 0 &&
-	       set_string(o, "result", result_name(r)) && set_signatures(o, r) &&
+	       set_string(o, "result", result_name(r)) && set_route(o, r) && set_signatures(o, r) &&
 	       set_reason(o, r) && set_author(o, r) && set_text(o, "sender", record_sender(r)) &&
 	       set_trust(o, &r->plan->trust) &&
 	       json_object_set_new(o, "body_bytes", json_integer((json_int_t)r->body_bytes)) == 0 &&

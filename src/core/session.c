@@ -4,18 +4,16 @@
 #include <string.h>
 
 #include "core/factstore.h"
-#include "core/plan.h"
-#include "core/signer.h"
+#include "core/transit.h"
 #include "mail/field.h"
 
 /* The arena takes the header, and what reading it makes of it: copies of addresses, lists, the plan. */
 enum { ARENA_FACTOR = 4, ARENA_EXTRA = 8 * 1024 * 1024 };
 
 enum state {
-	STATE_IDLE,    /* no message */
-	STATE_HEADERS, /* MAIL was seen */
-	STATE_BODY,    /* there is a plan that signs */
-	STATE_DONE     /* the record is ready */
+	STATE_IDLE, /* no message */
+	STATE_OPEN, /* MAIL was seen */
+	STATE_DONE  /* the record is ready */
 };
 
 struct session {
@@ -26,13 +24,10 @@ struct session {
 	/* the message */
 	enum state state;
 	bool counted;
-	bool too_large;
 	struct snapshot *snap;
 	struct arena *arena;
 	struct fields fields;
-	struct plan plan;
-	struct signer signer;
-	struct edits edits;
+	struct transit transit;
 	struct record record;
 	struct err fault;
 };
@@ -47,7 +42,6 @@ enum rc session_new(const struct session_env *env, struct session **ret, struct 
 		return err_set(err, RC_NOMEM, "out of memory (session)");
 	s->env = env;
 	factstore_init(&s->told);
-	edits_init(&s->edits);
 	*ret = s;
 	return RC_OK;
 }
@@ -57,16 +51,13 @@ static void clear_message(struct session *s)
 {
 	if (s->state != STATE_IDLE && !s->counted)
 		counters_add(s->env->counters, COUNT_ABORTED, 1);
-	signer_clear(&s->signer);
-	edits_clear(&s->edits);
+	transit_clear(&s->transit);
 	fields_clear(&s->fields);
 	s->arena = arena_free(s->arena);
 	s->snap = snapshot_unref(s->snap);
-	memset(&s->plan, 0, sizeof(s->plan));
 	memset(&s->record, 0, sizeof(s->record));
 	s->state = STATE_IDLE;
 	s->counted = false;
-	s->too_large = false;
 }
 
 struct session *session_free(struct session *s)
@@ -130,7 +121,9 @@ static enum rc begin_message(struct session *s)
 	if (s->arena == NULL)
 		return err_set(&s->fault, RC_NOMEM, "out of memory (message)");
 	fields_init(&s->fields, s->arena, max_header);
-	return RC_OK;
+	s->transit.sign_only = s->env->sign_only;
+	return transit_begin(&s->transit, s->snap, s->env->keys, &s->told.facts, &s->fields,
+			     s->arena, &s->fault);
 }
 
 enum rc session_mail(struct session *s, struct span from, const struct span *args, size_t n_args,
@@ -139,141 +132,129 @@ enum rc session_mail(struct session *s, struct span from, const struct span *arg
 	enum rc rc;
 
 	clear_message(s);
-	s->state = STATE_HEADERS;
+	s->state = STATE_OPEN;
 	rc = factstore_mail(&s->told, from, args, n_args, &s->fault);
 	if (rc == RC_OK)
 		rc = begin_message(s);
 	return end_event(s, rc, err);
 }
 
-/* Who gets the message does not matter to its signature. */
-enum rc session_rcpt(struct session *s, struct span to, const struct span *args, size_t n_args,
-		     struct err *err)
+static int64_t now_of(const struct session *s)
 {
-	(void)to;
-	(void)args;
-	(void)n_args;
-	return end_event(s, RC_OK, err);
+	return s->env->now(s->env->now_ctx);
+}
+
+enum rc session_rcpt(struct session *s, struct span to, const struct span *args, size_t n_args,
+		     enum verdict *ret, struct reply *ret_reply, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	*ret = VERDICT_ACCEPT;
+	if (s->state == STATE_OPEN && s->snap != NULL)
+		rc = transit_rcpt(&s->transit, to, args, n_args, now_of(s), ret, ret_reply,
+				  &s->fault);
+	if (rc == RC_OK && *ret != VERDICT_ACCEPT)
+		counters_add(s->env->counters, COUNT_RECIPIENTS_REFUSED, 1);
+	return end_event(s, rc, err);
 }
 
 enum rc session_header(struct session *s, struct span name, struct span value, struct err *err)
 {
+	struct transit *t = &s->transit;
 	enum rc rc = RC_OK;
 
-	if (s->state == STATE_HEADERS && !s->too_large)
+	if (s->state == STATE_OPEN && t->state == TRANSIT_HEADER && !t->too_large)
 		rc = fields_add_milter(&s->fields, name, value, s->leading_space, &s->fault);
 	if (rc == RC_LIMIT) {
-		s->too_large = true;
+		t->too_large = true;
 		rc = RC_OK;
 	}
 	return end_event(s, rc, err);
 }
 
-static void settle(struct session *s, enum verdict verdict, const char *error)
+static void settle(struct session *s, const char *error)
 {
+	const struct transit *t = &s->transit;
+
 	s->state = STATE_DONE;
-	s->record.verdict = verdict;
+	s->record.verdict = t->verdict;
+	s->record.reply = t->reply;
 	s->record.error = error;
-	s->record.plan = &s->plan;
+	s->record.plan = &t->plan;
+	s->record.route = t->routed ? &t->route : NULL;
 	s->record.facts = &s->told.facts;
-	s->record.risks = s->signer.risks.found;
-	s->record.body_bytes = s->signer.body_bytes;
+	s->record.risks = t->signer.risks.found;
+	s->record.body_bytes = t->body_bytes;
+	s->record.n_signed = t->n_signed;
+	s->record.when = t->now;
 }
 
-/* What was planned cannot be done: sign.on_error. Out of memory is never "unsigned": it passes by itself. */
-static enum rc cannot_sign(struct session *s, enum rc rc)
+/* A fault of ours that sign.on_error lets pass has its text in the plan. */
+static const char *fault_of(const struct session *s)
 {
-	if (rc == RC_NOMEM || s->plan.domain->sign.on_error == ON_ERROR_TEMPFAIL)
-		return rc;
-	plan_refuse(&s->plan, REASON_ERROR, "%s", s->fault.text);
-	settle(s, VERDICT_ACCEPT, s->fault.text);
-	return RC_OK;
+	return s->transit.plan.reason == REASON_ERROR ? s->transit.plan.detail : NULL;
 }
 
-static void refuse_size(struct session *s)
-{
-	if (fields_count(&s->fields) == HEADER_FIELDS_MAX)
-		plan_refuse(&s->plan, REASON_TOO_LARGE, "more than %d fields", HEADER_FIELDS_MAX);
-	else
-		plan_refuse(&s->plan, REASON_TOO_LARGE, "header over limits.headers, %zu bytes",
-			    s->fields.max_bytes);
-	s->plan.tempfail = false;
-}
-
-/* HEADERS -> BODY, or DONE where nothing is to be signed. */
+/* The header is over, also where the mail server does not say so. */
 static enum rc decide(struct session *s)
 {
-	struct plan *p = &s->plan;
-	enum rc rc;
+	enum rc rc = RC_OK;
 
-	s->record.when = s->env->now(s->env->now_ctx);
-	rc = plan_decide(s->snap, &s->told.facts, &s->fields, s->record.when, s->arena, p,
-			 &s->fault);
-	if (rc != RC_OK)
-		return rc;
-	if (s->too_large && p->reason != REASON_NOT_TRUSTED)
-		refuse_size(s);
-	if (p->reason != REASON_NONE || p->observe) {
-		settle(s, p->tempfail ? VERDICT_TEMPFAIL : VERDICT_ACCEPT, NULL);
-		return RC_OK;
-	}
-	s->state = STATE_BODY;
-	rc = signer_begin(&s->signer, p, &s->fields, s->arena, &s->fault);
-	return rc == RC_OK ? RC_OK : cannot_sign(s, rc);
+	if (s->state == STATE_OPEN && s->transit.state == TRANSIT_HEADER)
+		rc = transit_headers(&s->transit, now_of(s), &s->fault);
+	return rc;
 }
 
-/* BODY -> DONE. */
-static enum rc sign(struct session *s)
+static void settle_if_done(struct session *s)
 {
-	struct signer_input in = {s->snap, s->env->keys, &s->fields, s->arena, s->record.when};
-	struct plan *p = &s->plan;
-	enum rc rc = signer_finish(&s->signer, &in, p, &s->edits, &s->fault);
-
-	if (rc != RC_OK)
-		return cannot_sign(s, rc);
-	settle(s, VERDICT_ACCEPT, NULL);
-	s->record.n_signed = p->reason == REASON_NONE ? p->n_signatures : 0;
-	return RC_OK;
+	if (s->state == STATE_OPEN && s->transit.state == TRANSIT_DONE)
+		settle(s, fault_of(s));
 }
 
 static enum session_next next_step(const struct session *s)
 {
-	if (s->state != STATE_DONE)
-		return NEXT_GO_ON;
-	return s->record.verdict == VERDICT_TEMPFAIL ? NEXT_TEMPFAIL : NEXT_ACCEPT;
+	static const enum session_next by_verdict[] = {[VERDICT_ACCEPT] = NEXT_ACCEPT,
+						       [VERDICT_TEMPFAIL] = NEXT_TEMPFAIL,
+						       [VERDICT_REJECT] = NEXT_REJECT,
+						       [VERDICT_DISCARD] = NEXT_DISCARD};
+
+	return s->state != STATE_DONE ? NEXT_GO_ON : by_verdict[s->record.verdict];
 }
 
 enum rc session_end_of_headers(struct session *s, enum session_next *ret, struct err *err)
 {
-	enum rc rc = s->state == STATE_HEADERS ? decide(s) : RC_OK;
+	enum rc rc = decide(s);
 
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		settle_if_done(s);
 		*ret = next_step(s);
+	}
 	return end_event(s, rc, err);
 }
 
+/* A verdict that the body brings waits for the end: that is where the mail server listens. */
 enum rc session_body(struct session *s, struct span piece, struct err *err)
 {
-	enum rc rc = s->state == STATE_HEADERS ? decide(s) : RC_OK;
+	enum rc rc = decide(s);
 
-	if (rc == RC_OK && s->state == STATE_BODY) {
-		rc = signer_body(&s->signer, piece, &s->fault);
-		rc = rc == RC_OK ? RC_OK : cannot_sign(s, rc);
-	}
+	if (rc == RC_OK && s->state == STATE_OPEN)
+		rc = transit_body(&s->transit, piece, &s->fault);
 	return end_event(s, rc, err);
 }
 
 enum rc session_end_of_message(struct session *s, enum session_next *ret,
 			       const struct edits **ret_edits, struct err *err)
 {
-	enum rc rc = s->state == STATE_HEADERS ? decide(s) : RC_OK;
-	bool signs = rc == RC_OK && s->state == STATE_BODY;
+	bool open = s->state == STATE_OPEN;
+	enum rc rc = decide(s);
 
-	if (signs)
-		rc = sign(s);
+	if (rc == RC_OK && open)
+		rc = transit_end(&s->transit, &s->fault);
 	if (rc != RC_OK)
 		return end_event(s, rc, err);
-	*ret_edits = signs ? &s->edits : &no_edits;
+	settle_if_done(s);
+	open = open && s->record.verdict == VERDICT_ACCEPT;
+	*ret_edits = open ? &s->transit.edits : &no_edits;
 	if ((*ret_edits)->v.len != 0)
 		*ret = NEXT_GO_ON;
 	else /* the end of no message at all: nobody can say that it is in order */
@@ -287,9 +268,12 @@ void session_fail(struct session *s, const struct err *err)
 		return;
 	if (err != &s->fault)
 		s->fault = *err;
-	plan_refuse(&s->plan, REASON_ERROR, "%s", s->fault.text);
-	settle(s, VERDICT_TEMPFAIL, s->fault.text);
+	plan_refuse(&s->transit.plan, REASON_ERROR, "%s", s->fault.text);
+	settle(s, s->fault.text);
+	s->record.verdict = VERDICT_TEMPFAIL;
 	s->record.n_signed = 0;
+	s->record.route = NULL;
+	s->record.reply = (struct reply){NULL, NULL};
 }
 
 const struct record *session_finish(struct session *s)

@@ -36,13 +36,16 @@ struct session_env {
 	struct counters *counters;
 	int64_t (*now)(void *ctx);
 	void *now_ctx;
+	bool sign_only; /* rules are left alone: `mailseal message sign` */
 };
 
 /* What is to be told to the MTA after an event. */
 enum session_next {
-	NEXT_GO_ON,   /* continue; at the end of the message: apply the edits, then accept */
-	NEXT_ACCEPT,  /* nothing will be done with this message: its record is ready */
-	NEXT_TEMPFAIL /* the message gets a temporary failure: its record is ready */
+	NEXT_GO_ON,    /* continue; at the end of the message: apply the edits, then accept */
+	NEXT_ACCEPT,   /* nothing will be done with this message: its record is ready */
+	NEXT_TEMPFAIL, /* the message gets a temporary failure: its record is ready */
+	NEXT_REJECT,   /* it is refused for good: likewise */
+	NEXT_DISCARD   /* it is taken and delivered to nobody: likewise */
 };
 
 struct session; /* opaque */
@@ -68,8 +71,10 @@ MUST_CHECK enum rc session_helo(struct session *s, struct span name, struct err 
 /* Starts a message: forgets an unfinished one. ARGS: ESMTP parameters. RC_UNAVAIL when no snapshot is there. */
 MUST_CHECK enum rc session_mail(struct session *s, struct span from, const struct span *args,
 				size_t n_args, struct err *err);
+/* *RET: VERDICT_ACCEPT, or what this one recipient alone is answered with *RET_REPLY: it is none of the message's then. */
 MUST_CHECK enum rc session_rcpt(struct session *s, struct span to, const struct span *args,
-				size_t n_args, struct err *err);
+				size_t n_args, enum verdict *ret, struct reply *ret_reply,
+				struct err *err);
 MUST_CHECK enum rc session_header(struct session *s, struct span name, struct span value,
 				  struct err *err);
 /* Decides the plan. */

@@ -11,6 +11,7 @@
 struct agreement {
 	unsigned long quiet; /* the SMFIP_NR_* that were agreed on */
 	bool leading_space;  /* SMFIP_HDR_LEADSPC */
+	bool rcpt_args;	     /* SMFIF_ADDRCPT_PAR */
 };
 
 /* Every connection begins with it, so an older one at the same address is forgotten. */

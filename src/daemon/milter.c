@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -26,6 +27,12 @@
  * again and again. What is over limits.headers is said to be too large, but it has to be read for that. */
 enum { PACKET_MAX = 16 * 1024 * 1024 };
 
+/* What may be asked for at the end of a message. What the mail server does not offer of it makes the messages that need it
+ * temporary failures. */
+#define ACTIONS                                                                                    \
+	(SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR |       \
+	 SMFIF_DELRCPT | SMFIF_QUARANTINE | SMFIF_SETSYMLIST)
+
 /* An SMTP command is at most 512 octets and a few extensions more (RFC 5321 4.5.3.1.4). */
 enum { ESMTP_ARGS_MAX = 64 };
 
@@ -38,6 +45,7 @@ struct conn {
 	bool in_message;
 	bool failed; /* the message under way fails at the next stage that is answered */
 	bool has_queue_id;
+	bool rcpt_args; /* recipients can be added with ESMTP parameters */
 };
 
 static const struct session_env *env;
@@ -92,19 +100,37 @@ static void log_message(const struct conn *conn, const struct record *record)
 	buf_clear(&line);
 }
 
-/* The reply that goes out to the sender: what is wrong is for our log, not for them. */
-static sfsistat refuse(SMFICTX *ctx, const struct record *record)
+static void set_reply(SMFICTX *ctx, char *code, const char *xcode, const char *text)
 {
-	char *code = "451";
-	bool fault = record == NULL || record->error != NULL;
-
-	if (smfi_setreply(
-		    ctx, code, fault ? "4.3.0" : "4.7.0",
-		    fault ? "Message could not be signed now, try again later"
-			  : "No signing key is in use for this domain yet, try again later") !=
+	/* libmilter's parameters are not const; it only reads. '%' would be taken for a format by Sendmail. */
+	if (smfi_setreply(ctx, code, (char *)(uintptr_t)xcode, (char *)(uintptr_t)text) !=
 	    MI_SUCCESS)
 		log_say(LEVEL_DEBUG, "libmilter refused our reply text, its own goes out");
+}
+
+/* The reply that goes out to the sender: what is wrong with us is for our log, not for them. */
+static sfsistat refuse(SMFICTX *ctx, const struct record *record)
+{
+	bool fault = record == NULL || record->error != NULL;
+
+	if (!fault && record->reply.text != NULL)
+		set_reply(ctx, "451", record->reply.xcode,
+			  "This message cannot be stored now, try "
+			  "again later");
+	else if (fault)
+		set_reply(ctx, "451", "4.3.0",
+			  "This message cannot be processed now, try again later");
+	else
+		set_reply(ctx, "451", "4.7.0",
+			  "No signing key is in use for this domain yet, try again later");
 	return SMFIS_TEMPFAIL;
+}
+
+static sfsistat reject(SMFICTX *ctx, const struct reply *reply)
+{
+	set_reply(ctx, strcmp(reply->xcode, "5.3.4") == 0 ? "552" : "550", reply->xcode,
+		  reply->text);
+	return SMFIS_REJECT;
 }
 
 /* The one log line of the message, and its verdict. */
@@ -117,6 +143,10 @@ static sfsistat conclude(SMFICTX *ctx, struct conn *conn, sfsistat good)
 		log_message(conn, record);
 	if (record == NULL || record->verdict == VERDICT_TEMPFAIL)
 		answer = refuse(ctx, record);
+	else if (record->verdict == VERDICT_REJECT)
+		answer = reject(ctx, &record->reply);
+	else if (record->verdict == VERDICT_DISCARD)
+		answer = SMFIS_DISCARD;
 	session_release(conn->session);
 	message_ends(conn);
 	return answer;
@@ -188,6 +218,7 @@ static void agree(struct conn *conn, struct agreement agreed)
 {
 	conn->negotiated = true;
 	conn->quiet = agreed.quiet;
+	conn->rcpt_args = agreed.rcpt_args;
 	session_set_leading_space(conn->session, agreed.leading_space);
 }
 
@@ -263,9 +294,10 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
 	}
 	agreed.quiet = tcp ? 0 : offered_protocol & QUIET_STAGES;
 	agreed.leading_space = (offered_protocol & SMFIP_HDR_LEADSPC) != 0;
+	agreed.rcpt_args = (offered_actions & SMFIF_ADDRCPT_PAR) != 0;
 	agreement_keep(ctx, agreed);
 	agree(conn, agreed);
-	*ret_actions = offered_actions & (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_SETSYMLIST);
+	*ret_actions = offered_actions & ACTIONS;
 	*ret_protocol = conn->quiet | (offered_protocol & (SMFIP_HDR_LEADSPC | SMFIP_NOUNKNOWN));
 	if (!tcp)
 		*ret_protocol |= offered_protocol & SMFIP_NODATA;
@@ -373,10 +405,27 @@ static sfsistat on_mail(SMFICTX *ctx, char **argv)
 	return go_on(conn, first_of(rc, mail_rc), rc != RC_OK ? &err : &mail_err, SMFIP_NR_MAIL);
 }
 
+/* One recipient is refused, the message goes on for the others. */
+static sfsistat refuse_rcpt(SMFICTX *ctx, const char *to, enum verdict verdict,
+			    const struct reply *reply)
+{
+	bool for_good = verdict == VERDICT_REJECT;
+
+	log_say(LEVEL_INFO, "NOQUEUE: recipient %.320s %s: %s", to,
+		for_good ? "rejected" : "deferred", reply->text);
+	if (for_good)
+		return reject(ctx, reply);
+	set_reply(ctx, strcmp(reply->xcode, "4.5.3") == 0 ? "452" : "451", reply->xcode,
+		  "This recipient cannot be served now, try again later");
+	return SMFIS_TEMPFAIL;
+}
+
 static sfsistat on_rcpt(SMFICTX *ctx, char **argv)
 {
 	struct conn *conn = conn_of(ctx);
+	enum verdict verdict = VERDICT_ACCEPT;
 	struct span args[ESMTP_ARGS_MAX];
+	struct reply reply = {NULL, NULL};
 	struct err err = ERR_INIT;
 	size_t n_args = 0;
 	enum rc rc;
@@ -386,8 +435,11 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **argv)
 	rc = tell_queue_id(ctx, conn, &err);
 	if (rc == RC_OK)
 		rc = args_of(argv, args, &n_args, &err);
-	if (rc == RC_OK)
-		rc = session_rcpt(conn->session, span_str(argv[0]), args, n_args, &err);
+	if (rc == RC_OK && !conn->failed)
+		rc = session_rcpt(conn->session, span_str(argv[0]), args, n_args, &verdict, &reply,
+				  &err);
+	if (rc == RC_OK && verdict != VERDICT_ACCEPT)
+		return refuse_rcpt(ctx, argv[0], verdict, &reply);
 	return go_on(conn, rc, &err, 0);
 }
 
@@ -428,9 +480,7 @@ static sfsistat on_eoh(SMFICTX *ctx)
 		rc = session_end_of_headers(conn->session, &next, &err);
 	if (rc != RC_OK)
 		fail(conn, &err);
-	if (conn->failed || next == NEXT_TEMPFAIL)
-		return conclude(ctx, conn, SMFIS_TEMPFAIL);
-	if (next == NEXT_ACCEPT)
+	if (conn->failed || next != NEXT_GO_ON)
 		return conclude(ctx, conn, SMFIS_ACCEPT);
 	return SMFIS_CONTINUE;
 }
@@ -450,23 +500,65 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *piece, size_t len)
 
 /* --- what is asked of the mail server ----------------------------------------------------------- */
 
+/* libmilter's parameters are not const; it only reads. */
+static char *text(const char *s)
+{
+	return (char *)(uintptr_t)s;
+}
+
+static enum rc answer(int status)
+{
+	return status == MI_SUCCESS ? RC_OK : RC_IO;
+}
+
 static enum rc mta_insert(void *mta, int index, const char *name, const char *value)
 {
-	return smfi_insheader(mta, index, (char *)(uintptr_t)name, (char *)(uintptr_t)value) ==
-			       MI_SUCCESS
-		       ? RC_OK
-		       : RC_IO;
+	return answer(smfi_insheader(mta, index, text(name), text(value)));
 }
 
 static enum rc mta_change(void *mta, int index, const char *name, const char *value)
 {
-	return smfi_chgheader(mta, (char *)(uintptr_t)name, index, (char *)(uintptr_t)value) ==
-			       MI_SUCCESS
-		       ? RC_OK
-		       : RC_IO;
+	return answer(smfi_chgheader(mta, text(name), index, text(value)));
 }
 
-static const struct mta_ops mta_ops = {.insert = mta_insert, .change = mta_change};
+static enum rc mta_append(void *mta, const char *name, const char *value)
+{
+	return answer(smfi_addheader(mta, text(name), text(value)));
+}
+
+static enum rc mta_add_rcpt(void *mta, const char *address, const char *args)
+{
+	const struct conn *conn = smfi_getpriv(mta);
+
+	if (args != NULL && conn->rcpt_args)
+		return answer(smfi_addrcpt_par(mta, text(address), text(args)));
+	return answer(smfi_addrcpt(mta, text(address)));
+}
+
+static enum rc mta_delete_rcpt(void *mta, const char *given)
+{
+	return answer(smfi_delrcpt(mta, text(given)));
+}
+
+static enum rc mta_quarantine(void *mta, const char *reason)
+{
+	return answer(smfi_quarantine(mta, text(reason)));
+}
+
+static enum rc mta_replace_body(void *mta, struct span piece)
+{
+	return answer(smfi_replacebody(mta, (unsigned char *)(uintptr_t)piece.p, (int)piece.len));
+}
+
+static const struct mta_ops mta_ops = {
+	.insert = mta_insert,
+	.change = mta_change,
+	.append = mta_append,
+	.add_rcpt = mta_add_rcpt,
+	.delete_rcpt = mta_delete_rcpt,
+	.quarantine = mta_quarantine,
+	.replace_body = mta_replace_body,
+};
 
 static sfsistat on_eom(SMFICTX *ctx)
 {
@@ -516,7 +608,7 @@ static enum rc configure(const struct milter_setup *setup, struct err *err)
 	const struct smfiDesc filter = {
 		.xxfi_name = "mailseal",
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = SMFIF_ADDHDRS,
+		.xxfi_flags = ACTIONS,
 		.xxfi_connect = on_connect,
 		.xxfi_helo = on_helo,
 		.xxfi_envfrom = on_mail,

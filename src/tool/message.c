@@ -91,6 +91,8 @@ static enum rc open_session(struct session *s, const struct origin *o, struct er
 static enum rc open_message(struct session *s, const struct origin *o, struct err *err)
 {
 	const struct span args[] = {SPAN_LIT("SMTPUTF8")};
+	enum verdict verdict;
+	struct reply reply;
 	enum rc rc = give_macro(s, MACRO_QUEUE_ID, o->queue_id, err);
 
 	if (rc == RC_OK && o->authenticated != NULL)
@@ -101,7 +103,7 @@ static enum rc open_message(struct session *s, const struct origin *o, struct er
 		rc = session_mail(s, span_str(o->mail_from != NULL ? o->mail_from : "<>"), args,
 				  o->smtputf8 ? 1 : 0, err);
 	if (rc == RC_OK)
-		rc = session_rcpt(s, span_str("<postmaster>"), NULL, 0, err);
+		rc = session_rcpt(s, span_str("<postmaster>"), NULL, 0, &verdict, &reply, err);
 	return rc;
 }
 
@@ -275,7 +277,8 @@ static enum rc sign_work(struct tool *t, void *ctx, struct buf *reply, struct er
 {
 	struct snapshot *snapshot = NULL;
 	struct counters counters = {0};
-	struct session_env env = {.counters = &counters, .now = session_now, .now_ctx = t};
+	struct session_env env = {
+		.counters = &counters, .now = session_now, .now_ctx = t, .sign_only = true};
 	const struct conf *conf;
 	enum rc rc = tool_conf(t, &conf, err);
 

@@ -233,6 +233,8 @@ static void fail(struct run *r)
 static void one_event(struct run *r, struct span *in)
 {
 	enum session_next next;
+	enum verdict verdict;
+	struct reply reply;
 	unsigned op = take(in);
 
 	switch (op % 16) {
@@ -247,7 +249,7 @@ static void one_event(struct run *r, struct span *in)
 		mail(r, in);
 		break;
 	case 4:
-		(void)!session_rcpt(r->s, take_bytes(in), NULL, 0, NULL);
+		(void)!session_rcpt(r->s, take_bytes(in), NULL, 0, &verdict, &reply, NULL);
 		break;
 	case 5:
 	case 6:

@@ -303,7 +303,13 @@ static void verify(const struct golden_case *c, const struct edits *e, const str
 
 static const char *next_name(enum session_next next)
 {
-	return next == NEXT_GO_ON ? "accept" : next == NEXT_ACCEPT ? "accept as it is" : "tempfail";
+	static const char *const names[] = {[NEXT_GO_ON] = "accept",
+					    [NEXT_ACCEPT] = "accept as it is",
+					    [NEXT_TEMPFAIL] = "tempfail",
+					    [NEXT_REJECT] = "reject",
+					    [NEXT_DISCARD] = "discard"};
+
+	return names[next];
 }
 
 /* Paths of the temporary directory differ in every run. */

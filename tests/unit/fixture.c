@@ -203,6 +203,8 @@ static enum rc tell_macros(struct session *s, const struct fixture_message *m, u
 static enum rc send_envelope(struct session *s, const struct fixture_message *m, struct err *err)
 {
 	static const struct span args[] = {SPAN_LIT("SMTPUTF8")};
+	enum verdict verdict;
+	struct reply reply;
 	enum rc rc = tell_macros(s, m, MACRO_MTA_NAME, MACRO_DAEMON_NAME, err);
 
 	session_set_leading_space(s, m->leading_space);
@@ -217,7 +219,7 @@ static enum rc send_envelope(struct session *s, const struct fixture_message *m,
 	if (rc == RC_OK)
 		rc = session_mail(s, span_str(m->mail_from), args, m->smtputf8, err);
 	if (rc == RC_OK)
-		rc = session_rcpt(s, SPAN_LIT("<ann@example.net>"), NULL, 0, err);
+		rc = session_rcpt(s, SPAN_LIT("<ann@example.net>"), NULL, 0, &verdict, &reply, err);
 	return rc;
 }
 

@@ -93,7 +93,7 @@ static enum rc mta_change(void *ctx, int index, const char *name, const char *va
 
 static void test_edits(void)
 {
-	static const struct mta_ops ops = {mta_insert, mta_change};
+	static const struct mta_ops ops = {.insert = mta_insert, .change = mta_change};
 	struct arena *arena = arena_new(10000), *full = arena_new(0);
 	struct mta with = {.log = ""}, without = {.log = ""}, refusing = {.refuse = 2};
 	struct err err = ERR_INIT;
@@ -110,7 +110,7 @@ static void test_edits(void)
 	ASSERT_STR(without.log,
 		   "change 2 DKIM-Signature\ninsert 0 A:one\n\ttwo\ninsert 1 B: two spaces\n");
 	ASSERT_FAILS(edits_apply(&e, &ops, &refusing, true, &err), RC_IO, &err,
-		     "edit 2 of 3 (field A at 0)");
+		     "edit 2 of 3 (insert field A at 0)");
 	CU_ASSERT_EQUAL(refusing.asked, 2);
 	ASSERT_FAILS(edits_insert(&e, full, 0, "A", SPAN_LIT(" x"), &err), RC_NOMEM, &err, "A");
 	ASSERT_FAILS(edits_delete(&e, full, "A", 1, &err), RC_NOMEM, &err, "A");

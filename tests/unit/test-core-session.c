@@ -485,13 +485,17 @@ static void test_refused_edit(void)
 static void send_some(struct session *s, int n)
 {
 	enum session_next next;
+	enum verdict verdict;
+	struct reply reply;
 	const struct edits *edits;
 	struct err err = ERR_INIT;
 
 	if (n > 0)
 		ASSERT_OK(session_mail(s, SPAN_LIT("<a@b.example>"), NULL, 0, &err), &err);
 	if (n > 1)
-		ASSERT_OK(session_rcpt(s, SPAN_LIT("<c@d.example>"), NULL, 0, &err), &err);
+		ASSERT_OK(
+			session_rcpt(s, SPAN_LIT("<c@d.example>"), NULL, 0, &verdict, &reply, &err),
+			&err);
 	if (n > 2)
 		ASSERT_OK(session_header(s, SPAN_LIT("From"), SPAN_LIT(" a@example.com"), &err),
 			  &err);

@@ -9,7 +9,10 @@ byte, so that it can also send what no mail server would.
         c.helo("localhost")
         result = c.message(Message(headers=[("From", " joe@example.com"), ...], body=b"hi\\r\\n"))
         result.action       one letter of SMFIR_*: b"c" continue, b"a" accept, b"t" / b"y" temporary failure
-        result.edits        [("insert", index, name, value), ("change", ...)]
+        result.edits        [("insert", index, name, value), ("change", ...), ("append", -1, name, value)]
+        result.rcpts        [("add", address, parameters), ("delete", address, b"")]
+        result.body         the new body, or None
+        result.quarantine   the reason, or None
         result.apply(msg)   the bytes of the message as the mail server would send it on
 """
 import socket
@@ -61,22 +64,33 @@ class Message:
         self.rcpt = rcpt
         self.macros = macros or {}
 
-    def as_bytes(self, headers=None):
+    def as_bytes(self, headers=None, body=None):
         """As it goes over SMTP: CRLF everywhere."""
         lines = [n + b":" + v.replace(b"\n", b"\r\n") + b"\r\n" for n, v in (headers or self.headers)]
-        return b"".join(lines) + b"\r\n" + self.body
+        return b"".join(lines) + b"\r\n" + (self.body if body is None else body)
 
 
 class Result:
-    def __init__(self, action, reply=b"", edits=(), stage=None):
+    def __init__(self, action, reply=b"", edits=(), stage=None, rcpts=(), body=None, quarantine=None):
         self.action = action
         self.reply = reply      # text of a "y" answer
         self.edits = list(edits)
+        self.rcpts = list(rcpts)
+        self.body = body
+        self.quarantine = quarantine
         self.stage = stage      # at which event the message ended
 
     @property
     def tempfailed(self):
         return self.action == b"t" or (self.action == b"y" and self.reply.startswith(b"4"))
+
+    @property
+    def rejected(self):
+        return self.action == b"r" or (self.action == b"y" and self.reply.startswith(b"5"))
+
+    @property
+    def discarded(self):
+        return self.action == b"d"
 
     @property
     def accepted(self):
@@ -91,6 +105,9 @@ class Result:
             if kind == "insert":
                 headers.insert(index, (name, value))
                 continue
+            if kind == "append":
+                headers.append((name, value))
+                continue
             at = [i for i, (n, _) in enumerate(headers) if n.lower() == name.lower()]
             if index < 1 or index > len(at):
                 continue
@@ -98,7 +115,17 @@ class Result:
                 headers[at[index - 1]] = (name, value)
             else:
                 del headers[at[index - 1]]
-        return message.as_bytes(headers)
+        return message.as_bytes(headers, self.body)
+
+    def recipients(self, message):
+        """Who gets it after the edits."""
+        rcpt = [data(r) for r in message.rcpt]
+        for kind, address, _ in self.rcpts:
+            if kind == "add":
+                rcpt.append(b"<" + address.strip(b"<>") + b">")
+            elif address in rcpt:
+                rcpt.remove(address)
+        return rcpt
 
 
 class Client:
@@ -188,22 +215,42 @@ class Client:
         return self.answer()
 
     def answer(self):
-        edits = []
+        result = Result(None)
+        last = None
         while True:
             command, payload = self.receive()
+            if last == b"b" and command not in (b"b", *FINAL):
+                raise AssertionError("between pieces of a new body: %r" % command)   # Postfix ends the session
+            last = command
             if command in FINAL:
-                return Result(command, payload.rstrip(b"\0"), edits)
-            if command == b"i":
-                name, value = payload[4:].rstrip(b"\0").split(b"\0", 1)
-                edits.append(("insert", struct.unpack("!I", payload[:4])[0], name, value))
-            elif command == b"h":
-                name, value = payload.rstrip(b"\0").split(b"\0", 1)
-                edits.append(("append", -1, name, value))
-            elif command == b"m":
-                name, value = payload[4:].split(b"\0")[:2]
-                edits.append(("change", struct.unpack("!I", payload[:4])[0], name, value))
-            elif command != b"p":
-                raise AssertionError("unexpected answer %r" % command)
+                result.action, result.reply = command, payload.rstrip(b"\0")
+                return result
+            self.take(result, command, payload)
+
+    @staticmethod
+    def take(result, command, payload):
+        if command == b"i":
+            name, value = payload[4:].rstrip(b"\0").split(b"\0", 1)
+            result.edits.append(("insert", struct.unpack("!I", payload[:4])[0], name, value))
+        elif command == b"h":
+            name, value = payload.rstrip(b"\0").split(b"\0", 1)
+            result.edits.append(("append", -1, name, value))
+        elif command == b"m":
+            name, value = payload[4:].split(b"\0")[:2]
+            result.edits.append(("change", struct.unpack("!I", payload[:4])[0], name, value))
+        elif command == b"+":
+            result.rcpts.append(("add", payload.rstrip(b"\0"), b""))
+        elif command == b"2":
+            address, args = payload.rstrip(b"\0").split(b"\0", 1)
+            result.rcpts.append(("add", address, args))
+        elif command == b"-":
+            result.rcpts.append(("delete", payload.rstrip(b"\0"), b""))
+        elif command == b"q":
+            result.quarantine = payload.rstrip(b"\0")
+        elif command == b"b":
+            result.body = (result.body or b"") + payload
+        elif command != b"p":
+            raise AssertionError("unexpected answer %r" % command)
 
     def connect(self, host="localhost", addr="127.0.0.1", port=12345, macros=None):
         payload = data(host) + b"\0"
@@ -269,12 +316,15 @@ class Client:
         yield "eom", lambda: self.eom(m.get("eom"))
 
     def message(self, message, chunk=65535, stop_before=None):
-        """Runs it to its end. STOP_BEFORE: the number of the event in front of which None is returned."""
+        """Runs it to its end. STOP_BEFORE: the number of the event in front of which None is returned. Answers to
+        refused recipients are in self.refused."""
+        self.refused = []
         for number, (name, call) in enumerate(self.steps_of(message, chunk)):
             if stop_before is not None and number == stop_before:
                 return None
             result = call()
-            if name == "rcpt" and result.tempfailed:
+            if name == "rcpt" and (result.tempfailed or result.rejected):
+                self.refused.append(result)
                 continue
             if result.action != b"c":
                 result.stage = name

@@ -1,6 +1,6 @@
 /* Makes the state of a test: a catalogue whose selectors are active, and their keys.
  *
- *	mkstate STATE_DIR DOMAIN:SELECTOR:rsa|ed ...
+ *	mkstate STATE_DIR DOMAIN:SELECTOR:rsa|ed|ACCOUNT:PEM_FILE:cert ...
  *
  * Prints "SELECTOR._domainkey.DOMAIN v=DKIM1; k=...; p=..." for each. RSA keys have 1,024 bits, to be quick. A second run
  * with further selectors adds to what is there; the newest active one of an algorithm signs. */
@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/file.h"
+#include "crypto/cert.h"
 #include "crypto/key.h"
 #include "directory/directory.h"
 #include "directory/keystore.h"
@@ -67,7 +69,40 @@ static enum rc add(struct directory *d, const struct wanted *w, const struct key
 	return rc;
 }
 
-static enum rc make(struct directory *d, const char *state_dir, char *text, struct err *err)
+/* The certificates of the file, as they are: nothing about them is checked. */
+static enum rc add_cert(struct directory *d, const char *account, const char *file, struct err *err)
+{
+	struct user_cert u = {.account = account, .pinned = true};
+	struct cert **certs = NULL;
+	struct buf bytes, der;
+	size_t n = 0;
+	enum rc rc;
+
+	buf_init(&bytes, 1 << 20);
+	buf_init(&der, 1 << 20);
+	rc = file_read(file, &bytes, err);
+	if (rc == RC_OK)
+		rc = cert_read_bundle(buf_span(&bytes), &certs, &n, err);
+	if (rc == RC_OK)
+		rc = cert_write_der(certs[0], &der, err);
+	if (rc == RC_OK) {
+		memcpy(u.fingerprint, cert_fingerprint(certs[0]), sizeof(u.fingerprint));
+		u.der = buf_span(&der);
+		u.kind = cert_kind(certs[0]);
+		u.bits = cert_bits(certs[0]);
+		u.not_before = cert_not_before(certs[0]);
+		u.not_after = cert_not_after(certs[0]);
+		u.added = (int64_t)time(NULL);
+		rc = d->ops->user_cert_add(d, &u, err);
+	}
+	if (certs != NULL)
+		cert_array_free(certs, n);
+	buf_clear(&bytes);
+	buf_clear(&der);
+	return rc;
+}
+
+static enum rc make_key(struct directory *d, const char *state_dir, char *text, struct err *err)
 {
 	struct key *key = NULL;
 	struct wanted w = {.domain = NULL};
@@ -90,6 +125,17 @@ static enum rc make(struct directory *d, const char *state_dir, char *text, stru
 	buf_clear(&p);
 	key_unref(key);
 	return rc;
+}
+
+static enum rc make(struct directory *d, const char *state_dir, char *text, struct err *err)
+{
+	char *type = strrchr(text, ':'), *file = strchr(text, ':');
+
+	if (type == NULL || strcmp(type, ":cert") != 0 || file == type)
+		return make_key(d, state_dir, text, err);
+	*type = '\0';
+	*file++ = '\0';
+	return add_cert(d, text, file, err);
 }
 
 int main(int argc, char **argv)

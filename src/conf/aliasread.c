@@ -1,0 +1,349 @@
+#include "conf/aliasread.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "conf/accounts.h"
+#include "conf/problems.h"
+#include "conf/rulesread.h"
+#include "mail/domain.h"
+
+#define ALIASES_MAX ((size_t)20 * 1000 * 1000)
+
+struct aliases_reader {
+	struct value_reader *r;
+	struct conf *c;
+	struct vec all; /* of struct conf_alias */
+};
+
+/* aliases = ( ("postmaster@example.com", "jim@example.com"), ... ) */
+void value_aliases(struct value_reader *r, const struct schema_key *k, const struct node *n,
+		   void *to)
+{
+	static const char wanted[] =
+		"pairs (\"alias@example.com\", \"account@example.com, other@example.net\") are "
+		"wanted";
+
+	(void)to;
+	if (n->type != NODE_LIST) {
+		value_complain(r, CONF_ERROR, k, n, "%s", wanted);
+		return;
+	}
+	for (size_t i = 0; i < n->u.kids.n; i++) {
+		const struct node *pair = &n->u.kids.at[i];
+		struct alias_draft *kept;
+
+		if (pair->type != NODE_LIST || pair->u.kids.n != 2 ||
+		    pair->u.kids.at[0].type != NODE_TEXT || pair->u.kids.at[1].type != NODE_TEXT) {
+			value_complain(r, CONF_ERROR, k, pair, "%s", wanted);
+			continue;
+		}
+		kept = vec_push(&r->rules->aliases);
+		if (kept == NULL) {
+			r->problems->lost = true;
+			return;
+		}
+		*kept = (struct alias_draft){value_strdup(r, pair->u.kids.at[0].u.text),
+					     value_strdup(r, pair->u.kids.at[1].u.text), pair->file,
+					     pair->line};
+	}
+}
+
+static void complain(const struct aliases_reader *a, enum conf_severity severity, const char *file,
+		     unsigned line, struct span name, const char *text)
+{
+	conf_problems_add(a->r->problems, severity, file, line, "alias \"%.*s\": %s",
+			  SPAN_ARG(span_sub(name, 0, 100)), text);
+}
+
+/* LOCAL in lower case, '@', DOMAIN. NULL: no memory. */
+static const char *join(const struct aliases_reader *a, struct span local, const char *domain)
+{
+	size_t len = strlen(domain);
+	char *p = value_alloc(a->r, local.len + len + 2, 1);
+
+	if (p == NULL)
+		return NULL;
+	for (size_t i = 0; i < local.len; i++)
+		p[i] = ascii_lower(local.p[i]);
+	p[local.len] = '@';
+	memcpy(p + local.len + 1, domain, len);
+	return p;
+}
+
+static size_t last_at(struct span s)
+{
+	size_t i = s.len;
+
+	while (i > 0 && s.p[i - 1] != '@')
+		i--;
+	return i > 0 ? i - 1 : s.len;
+}
+
+/* "user@domain", "@domain", "user": as accounts_resolve() looks for it. *RET_HOME: the domain, for bare targets. NULL: it
+ * is none of ours. */
+static const char *read_name(const struct aliases_reader *a, struct span text,
+			     const struct conf_domain **ret_home)
+{
+	size_t at = last_at(text);
+	char domain[DOMAIN_SIZE];
+	char *bare;
+
+	*ret_home = NULL;
+	if (at == text.len) {
+		bare = value_alloc(a->r, text.len + 1, 1);
+		for (size_t i = 0; bare != NULL && i < text.len; i++)
+			bare[i] = ascii_lower(text.p[i]);
+		return bare;
+	}
+	if (domain_to_ascii(span_from(text, at + 1), domain, NULL) == RC_OK)
+		*ret_home = conf_domain_find(a->c, domain);
+	return *ret_home != NULL ? join(a, span_sub(text, 0, at), (*ret_home)->name) : NULL;
+}
+
+/* A target as local@domain; a bare one is of HOME. NULL after a complaint. */
+static const char *read_target(const struct aliases_reader *a, const struct alias_draft *d,
+			       struct span text, const struct conf_domain *home)
+{
+	size_t at = last_at(text);
+	char domain[DOMAIN_SIZE];
+	char *p;
+
+	if (at == text.len && home != NULL)
+		return join(a, text, home->name);
+	if (at == 0 || at == text.len ||
+	    domain_to_ascii(span_from(text, at + 1), domain, NULL) != RC_OK) {
+		complain(a, CONF_ERROR, d->file, d->line, span_str(d->name),
+			 "its targets are addresses, account@domain");
+		return NULL;
+	}
+	p = value_alloc(a->r, at + 1 + strlen(domain) + 1, 1);
+	if (p != NULL) {
+		memcpy(p, text.p, at);
+		p[at] = '@';
+		memcpy(p + at + 1, domain, strlen(domain));
+	}
+	return p;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == ',';
+}
+
+/* Targets stand apart by commas or white space. */
+static bool next_target(struct span *rest, struct span *ret)
+{
+	size_t n = 0;
+
+	while (rest->len != 0 && is_space(rest->p[0]))
+		*rest = span_from(*rest, 1);
+	while (n < rest->len && !is_space(rest->p[n]))
+		n++;
+	*ret = span_sub(*rest, 0, n);
+	*rest = span_from(*rest, n);
+	return n != 0;
+}
+
+static const char *const *read_targets(const struct aliases_reader *a, const struct alias_draft *d,
+				       const struct conf_domain *home)
+{
+	struct span rest = span_str(d->targets), part;
+	size_t n = 0, at = 0;
+	const char **list;
+
+	while (next_target(&rest, &part))
+		n++;
+	if (n == 0 || n > ACCOUNT_TARGETS_MAX) {
+		complain(a, CONF_ERROR, d->file, d->line, span_str(d->name),
+			 n == 0 ? "it has no target" : "it has more than 1000 targets");
+		return NULL;
+	}
+	list = value_alloc(a->r, n + 1, sizeof(*list));
+	rest = span_str(d->targets);
+	while (list != NULL && next_target(&rest, &part)) {
+		list[at] = read_target(a, d, part, home);
+		if (list[at++] == NULL)
+			return NULL;
+	}
+	return list;
+}
+
+static void add(struct aliases_reader *a, const struct alias_draft *d)
+{
+	const struct conf_domain *home;
+	struct conf_alias alias = {.file = d->file, .line = d->line};
+	struct conf_alias *kept;
+
+	alias.name = read_name(a, span_str(d->name), &home);
+	if (alias.name == NULL) {
+		complain(a, CONF_WARNING, d->file, d->line, span_str(d->name),
+			 "it is no address of a domain of this configuration and has no effect");
+		return;
+	}
+	alias.targets = read_targets(a, d, home);
+	if (alias.targets == NULL)
+		return;
+	kept = vec_push(&a->all);
+	if (kept != NULL)
+		*kept = alias;
+	else
+		a->r->problems->lost = true;
+}
+
+/* --- files, in the format of virtual(5) --------------------------------------------------------- */
+
+static const char *copy(const struct aliases_reader *a, struct span s)
+{
+	char *p = value_alloc(a->r, s.len + 1, 1);
+
+	if (p != NULL && s.len != 0)
+		memcpy(p, s.p, s.len);
+	return p;
+}
+
+/* "name targets", or "name: targets" as in aliases(5). */
+static void read_entry(struct aliases_reader *a, const char *file, unsigned line, struct span text)
+{
+	struct alias_draft d = {.file = file, .line = line};
+	struct span name;
+	size_t n = 0;
+
+	text = span_trim_fold(text);
+	while (n < text.len && !is_wsp(text.p[n]) && text.p[n] != '\n' && text.p[n] != '\r')
+		n++;
+	name = span_sub(text, 0, n);
+	if (name.len > 1 && name.p[name.len - 1] == ':')
+		name.len--;
+	d.name = copy(a, name);
+	d.targets = copy(a, span_trim_fold(span_from(text, n)));
+	if (d.name == NULL || d.targets == NULL)
+		return;
+	for (char *p = (char *)(uintptr_t)d.targets; *p != '\0'; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ' ';
+	add(a, &d);
+}
+
+static bool is_text(struct span s)
+{
+	return memchr(s.p != NULL ? s.p : "", '\0', s.len) == NULL;
+}
+
+/* A line that begins with white space goes on from the one before; '#' begins a line that says nothing. */
+static void read_lines(struct aliases_reader *a, const char *file, struct span text)
+{
+	struct span rest = text, line;
+	size_t start = 0, end = 0;
+	unsigned number = 0, first = 0;
+
+	while (span_split(&rest, '\n', &line)) {
+		size_t at = (size_t)(line.p - text.p);
+
+		number++;
+		if (span_trim_fold(line).len == 0 || line.p[0] == '#')
+			continue;
+		if (!is_wsp(line.p[0])) {
+			if (first != 0)
+				read_entry(a, file, first, span_sub(text, start, end - start));
+			start = at;
+			first = number;
+		}
+		end = at + line.len;
+	}
+	if (first != 0)
+		read_entry(a, file, first, span_sub(text, start, end - start));
+}
+
+static void read_map(struct aliases_reader *a, const char *file)
+{
+	struct err why = ERR_INIT;
+	struct buf text;
+	enum rc rc;
+
+	buf_init(&text, ALIAS_FILE_MAX);
+	rc = file_read(file, &text, &why);
+	if (rc == RC_NOTFOUND && strcmp(file, ALIAS_DEFAULT_MAP) == 0)
+		rc = RC_OK;
+	else if (rc != RC_OK)
+		conf_problems_add(a->r->problems, CONF_ERROR, file, 0, "alias_maps: %s", why.text);
+	else if (!is_text(buf_span(&text)))
+		conf_problems_add(a->r->problems, CONF_ERROR, file, 0,
+				  "alias_maps: a NUL in it: the text is wanted, not its .db");
+	else if (text.len != 0)
+		read_lines(a, file, buf_span(&text));
+	buf_clear(&text);
+}
+
+/* --- all of them -------------------------------------------------------------------------------- */
+
+static int compare(const void *x, const void *y)
+{
+	const struct conf_alias *a = x, *b = y;
+
+	return strcmp(a->name, b->name);
+}
+
+/* Entries of the configuration were added first: of equal names the first one stays. */
+static int compare_stable(const void *x, const void *y)
+{
+	const struct conf_alias *a = *(const struct conf_alias *const *)x;
+	const struct conf_alias *b = *(const struct conf_alias *const *)y;
+	int order = compare(a, b);
+
+	return order != 0 ? order : (a > b) - (a < b);
+}
+
+static void given_twice(const struct aliases_reader *a, const struct conf_alias *first,
+			const struct conf_alias *again)
+{
+	conf_problems_add(a->r->problems, CONF_WARNING, again->file, again->line,
+			  "alias \"%s\": given before at %s:%u, which counts", again->name,
+			  first->file, first->line);
+}
+
+static void sort(struct aliases_reader *a, struct conf_aliases *to)
+{
+	size_t n = a->all.len;
+	const struct conf_alias **order = calloc(n + 1, sizeof(const struct conf_alias *));
+	struct conf_alias *kept = value_alloc(a->r, n + 1, sizeof(*kept));
+
+	if (order == NULL || kept == NULL) {
+		a->r->problems->lost = true;
+		free(order);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		order[i] = vec_at(&a->all, i);
+	qsort(order, n, sizeof(const struct conf_alias *), compare_stable);
+	for (size_t i = 0; i < n; i++) {
+		if (to->n != 0 && strcmp(kept[to->n - 1].name, order[i]->name) == 0)
+			given_twice(a, &kept[to->n - 1], order[i]);
+		else
+			kept[to->n++] = *order[i];
+	}
+	to->at = kept;
+	free(order);
+}
+
+void aliases_finish(struct value_reader *r, const struct vec *drafts, struct conf *c)
+{
+	struct aliases_reader a = {.r = r, .c = c};
+	struct conf_aliases *to = value_alloc(r, 1, sizeof(*to));
+
+	if (to == NULL)
+		return;
+	c->aliases = to;
+	vec_init(&a.all, sizeof(struct conf_alias), ALIASES_MAX);
+	for (size_t i = 0; i < drafts->len; i++) {
+		const struct alias_draft *d = vec_at(drafts, i);
+
+		if (d->name != NULL && d->targets != NULL)
+			add(&a, d);
+	}
+	for (const char *const *map = c->alias_maps; map != NULL && *map != NULL; map++)
+		read_map(&a, *map);
+	sort(&a, to);
+	vec_clear(&a.all);
+}

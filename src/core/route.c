@@ -1,0 +1,252 @@
+#include "core/route.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "core/routeimpl.h"
+
+/* Far above deliver.max_copies: what one message may become. */
+enum { DELIVERIES_MAX = 100000, TRACE_MAX = 1000000 };
+
+static const char needs_reentry[] =
+	"this needs copies of the message (deliver.reentry), which are not built yet";
+
+void route_init(struct route *r)
+{
+	memset(r, 0, sizeof(*r));
+	vec_init(&r->contents, sizeof(struct route_content), DELIVERIES_MAX);
+	vec_init(&r->deliveries, sizeof(struct route_delivery), DELIVERIES_MAX);
+	vec_init(&r->dropped, sizeof(size_t), DELIVERIES_MAX);
+}
+
+void route_clear(struct route *r)
+{
+	vec_clear(&r->contents);
+	vec_clear(&r->deliveries);
+	vec_clear(&r->dropped);
+}
+
+/* --- the recipients ----------------------------------------------------------------------------- */
+
+static enum rc as_given(struct router *r, size_t recipient, const struct mods *mods)
+{
+	struct span given = r->recipients[recipient].given;
+	struct route_content content = route_content_of(mods);
+	struct route_delivery d = {.recipient = recipient, .as_given = true};
+
+	if (given.len >= 2 && given.p[0] == '<' && given.p[given.len - 1] == '>')
+		given = span_sub(given, 1, given.len - 2);
+	d.address = arena_strndup(r->arena, given);
+	return d.address != NULL ? route_deliver(r, d, &content) : route_no_memory(r);
+}
+
+/* An alias whose accounts all get the message as it is needs nothing from us: the mail server knows the alias. */
+static bool all_as_usual(const struct router *r, size_t before, size_t n)
+{
+	const struct vec *v = &r->route->deliveries;
+
+	if (v->len - before != n)
+		return false;
+	for (size_t i = before; i < v->len; i++) {
+		const struct route_delivery *d = vec_at(v, i);
+
+		if (d->rule != NULL || d->content != 0)
+			return false;
+	}
+	return true;
+}
+
+static enum rc run_targets(struct router *r, size_t recipient, const struct account_targets *t,
+			   const struct mods *mods)
+{
+	size_t before = r->route->deliveries.len, rejected = r->n_rejected;
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < t->n && rc == RC_OK && r->need == NEED_NOTHING; i++)
+		rc = route_target(r, NULL, recipient, &t->at[i], mods, NULL, false);
+	/* Rejected by one of several accounts behind an alias: the sender hears of it once. */
+	if (r->n_rejected > rejected)
+		r->n_rejected = rejected + 1;
+	if (rc != RC_OK || !t->at[0].by_alias || !all_as_usual(r, before, t->n))
+		return rc;
+	r->route->deliveries.len = before;
+	return as_given(r, recipient, mods);
+}
+
+static enum rc run_recipient(struct router *r, size_t recipient, const struct mods *mods)
+{
+	struct account_targets targets;
+	struct mailbox m;
+	enum rc rc = address_envelope_read(r->recipients[recipient].given, r->arena, &m, r->err);
+
+	if (rc == RC_INPUT || (rc == RC_OK && m.domain.len == 0))
+		return as_given(r, recipient, mods);
+	if (rc == RC_OK)
+		rc = accounts_resolve(r->e->snap->conf, &m, r->arena, &targets, r->err);
+	return rc == RC_OK ? run_targets(r, recipient, &targets, mods) : rc;
+}
+
+/* --- what comes of it --------------------------------------------------------------------------- */
+
+static bool wants_no_notice(const struct route_recipient *r)
+{
+	for (size_t i = 0; i < r->n_args; i++)
+		if (span_ieq_str(r->args[i], "NOTIFY=NEVER"))
+			return true;
+	return false;
+}
+
+static bool is_delivered(const struct route *route, size_t recipient)
+{
+	for (size_t i = 0; i < route->deliveries.len; i++) {
+		const struct route_delivery *d = vec_at(&route->deliveries, i);
+
+		if (d->recipient == recipient)
+			return true;
+	}
+	return false;
+}
+
+static enum rc find_dropped(struct router *r)
+{
+	for (size_t i = 0; i < r->n_recipients; i++) {
+		size_t *slot;
+
+		if (is_delivered(r->route, i))
+			continue;
+		slot = vec_push(&r->route->dropped);
+		if (slot == NULL)
+			return route_no_memory(r);
+		*slot = i;
+	}
+	return RC_OK;
+}
+
+/* RFC 3464: whoever is dropped after the message was accepted is told of, but not to the null sender and not against
+ * NOTIFY=NEVER. */
+static bool somebody_must_be_told(const struct router *r)
+{
+	struct span from = r->e->facts->mail_from;
+
+	if (r->n_rejected == 0 || from.len == 0 || span_eq_str(from, "<>"))
+		return false;
+	for (size_t i = 0; i < r->route->dropped.len; i++) {
+		const size_t *recipient = vec_at(&r->route->dropped, i);
+
+		if (!wants_no_notice(&r->recipients[*recipient]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_plain(const struct route_content *c)
+{
+	return !c->seal && c->n_added == 0 && c->tag == NULL && c->quarantine == NULL;
+}
+
+static bool changes_nothing(const struct route *route)
+{
+	for (size_t i = 0; i < route->deliveries.len; i++) {
+		const struct route_delivery *d = vec_at(&route->deliveries, i);
+
+		if (!d->as_given)
+			return false;
+	}
+	return route->dropped.len == 0 && is_plain(vec_at(&route->contents, 0));
+}
+
+static void settle(struct route *route, enum route_outcome outcome, const char *text)
+{
+	route->outcome = outcome;
+	route->text = text;
+}
+
+static enum rc conclude(struct router *r)
+{
+	struct route *route = r->route;
+	enum rc rc = find_dropped(r);
+
+	if (rc != RC_OK)
+		return rc;
+	if (r->defer != NULL)
+		settle(route, ROUTE_DEFER, r->defer);
+	else if (route->deliveries.len == 0)
+		settle(route, r->reject != NULL ? ROUTE_REJECT : ROUTE_DISCARD, r->reject);
+	else if (route->contents.len > 1 || somebody_must_be_told(r))
+		settle(route, ROUTE_DEFER, needs_reentry);
+	else
+		settle(route, changes_nothing(route) ? ROUTE_PASS : ROUTE_EDIT, NULL);
+	return RC_OK;
+}
+
+static void router_init(struct router *r, struct evidence *e,
+			const struct route_recipient *recipients, size_t n, struct route *route,
+			struct route_trace *trace, struct err *err)
+{
+	*r = (struct router){.e = e,
+			     .arena = e->arena,
+			     .recipients = recipients,
+			     .n_recipients = n,
+			     .route = route,
+			     .trace = trace,
+			     .err = err};
+}
+
+/* Everything that an earlier call found without knowing enough. */
+static void forget(struct route *route)
+{
+	route->contents.len = route->deliveries.len = route->dropped.len = 0;
+	route->warning = NULL;
+	route->text = NULL;
+	route->observed = false;
+	route->outcome = ROUTE_PASS;
+}
+
+enum rc route_decide(struct evidence *evidence, const struct route_recipient *recipients, size_t n,
+		     struct route *ret, enum evidence_need *ret_need, struct route_trace *trace,
+		     struct err *err)
+{
+	struct pass server = {.recipient = SIZE_MAX};
+	struct router r;
+	enum rc rc;
+
+	forget(ret);
+	router_init(&r, evidence, recipients, n, ret, trace, err);
+	rc = route_run(&r, &server);
+	if (server.rejected && rc == RC_OK && r.need == NEED_NOTHING) {
+		/* A copy that a rule stored before would have to be sent though the message is refused. */
+		*ret_need = NEED_NOTHING;
+		settle(ret, ret->deliveries.len == 0 ? ROUTE_REJECT : ROUTE_DEFER,
+		       ret->deliveries.len == 0 ? r.reject : needs_reentry);
+		return RC_OK;
+	}
+	for (size_t i = 0; i < n && rc == RC_OK && r.need == NEED_NOTHING && !server.discarded; i++)
+		rc = run_recipient(&r, i, &server.mods);
+	*ret_need = r.need;
+	return rc == RC_OK && r.need == NEED_NOTHING ? conclude(&r) : rc;
+}
+
+enum rc route_early(struct evidence *evidence, const struct route_recipient *recipient,
+		    enum route_outcome *ret, const char **ret_text, struct err *err)
+{
+	const struct mods none = {.n_added = 0};
+	struct route route;
+	struct router r;
+	enum rc rc;
+
+	route_init(&route);
+	router_init(&r, evidence, recipient, 1, &route, NULL, err);
+	rc = run_recipient(&r, 0, &none);
+	*ret = ROUTE_PASS;
+	*ret_text = NULL;
+	if (rc == RC_OK && r.defer != NULL) {
+		*ret = ROUTE_DEFER;
+		*ret_text = r.defer;
+	} else if (rc == RC_OK && r.need == NEED_NOTHING && r.reject != NULL &&
+		   route.deliveries.len == 0) {
+		*ret = ROUTE_REJECT;
+		*ret_text = r.reject;
+	}
+	route_clear(&route);
+	return rc;
+}

@@ -1,0 +1,466 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/line.h"
+#include "core/routeimpl.h"
+
+enum { DEPTH_MAX = 10 };
+
+enum rc route_trace_add(struct router *r, struct route_trace_entry entry)
+{
+	struct route_trace_entry *slot;
+
+	if (r->trace == NULL)
+		return RC_OK;
+	slot = vec_push(&r->trace->v);
+	if (slot == NULL)
+		return route_no_memory(r);
+	*slot = entry;
+	return RC_OK;
+}
+
+static enum rc trace_action(struct router *r, const struct pass *p, const struct rule *rule,
+			    const struct rule_action *action, const char *note)
+{
+	return route_trace_add(r, (struct route_trace_entry){.kind = TRACE_ACTION,
+							     .recipient = p->recipient,
+							     .rule = rule,
+							     .action = action,
+							     .note = note});
+}
+
+/* --- conditions --------------------------------------------------------------------------------- */
+
+static void need_more(struct router *r, enum evidence_need need)
+{
+	if (need > r->need)
+		r->need = need;
+}
+
+/* All must hold. One that fails settles it, also where an earlier one is not known yet. */
+static enum rc judge(struct router *r, const struct pass *p, const struct rule *rule,
+		     enum truth *ret, enum evidence_need *ret_need)
+{
+	enum rc rc = RC_OK;
+
+	*ret = TRUTH_YES;
+	*ret_need = NEED_NOTHING;
+	for (size_t i = 0; i < rule->n_when && rc == RC_OK && *ret != TRUTH_NO; i++) {
+		struct span value = SPAN_NONE;
+		enum evidence_need need;
+		enum truth held;
+
+		rc = condition_holds(&rule->when[i], r->e, &held, &need, &value, r->err);
+		if (rc == RC_OK)
+			rc = route_trace_add(r,
+					     (struct route_trace_entry){.kind = TRACE_CONDITION,
+									.recipient = p->recipient,
+									.rule = rule,
+									.condition = &rule->when[i],
+									.held = held,
+									.value = value});
+		if (need > *ret_need)
+			*ret_need = need;
+		if (held != TRUTH_YES)
+			*ret = held;
+	}
+	return rc;
+}
+
+/* --- actions ------------------------------------------------------------------------------------ */
+
+static const char *account_of(const struct pass *p)
+{
+	return p->target != NULL ? p->target->account : NULL;
+}
+
+/* TEXT is local@domain without quotes; with them where RFC 5321 4.1.2 wants them. */
+static enum rc quote_address(struct router *r, struct span text, const char **ret)
+{
+	size_t at = text.len;
+	struct mailbox m = {.in_group = false};
+	struct buf out;
+	enum rc rc;
+
+	while (at > 0 && text.p[at - 1] != '@')
+		at--;
+	m.local = span_sub(text, 0, at > 0 ? at - 1 : text.len);
+	m.domain = at > 0 ? span_from(text, at) : SPAN_NONE;
+	buf_init(&out, 2 * text.len + 16);
+	rc = address_show(&m, &out, r->err);
+	if (rc == RC_OK)
+		*ret = arena_strndup(r->arena, buf_span(&out));
+	buf_clear(&out);
+	return rc == RC_OK && *ret == NULL ? route_no_memory(r) : rc;
+}
+
+static enum rc add_box(struct buf *out, const char *box, const char *separator, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (; *box != '\0' && rc == RC_OK; box++)
+		rc = *box == '/' ? buf_adds(out, separator, err) : buf_addc(out, *box, err);
+	return rc;
+}
+
+/* deliver.mailbox_address; its variables were checked when the configuration was read. */
+static enum rc expand(struct router *r, const char *account, const char *box, struct buf *out)
+{
+	const struct conf_deliver *d = &r->e->snap->conf->deliver;
+	struct span rest = span_str(d->mailbox_address), whole = span_str(account);
+	size_t at = span_find(whole, '@', 0);
+	enum rc rc = RC_OK;
+
+	while (rest.len != 0 && rc == RC_OK) {
+		if (span_starts(rest, SPAN_LIT("${local}")))
+			rc = buf_add(out, span_sub(whole, 0, at), r->err);
+		else if (span_starts(rest, SPAN_LIT("${domain}")))
+			rc = buf_add(out, span_from(whole, at + 1), r->err);
+		else if (span_starts(rest, SPAN_LIT("${mailbox}")))
+			rc = add_box(out, box, d->separator, r->err);
+		else {
+			rc = buf_addc(out, rest.p[0], r->err);
+			rest = span_from(rest, 1);
+			continue;
+		}
+		rest = span_from(rest, span_find(rest, '}', 0) + 1);
+	}
+	return rc;
+}
+
+static enum rc address_of_box(struct router *r, const char *account, const char *box,
+			      const char **ret)
+{
+	struct buf out;
+	enum rc rc;
+
+	if (strcmp(box, "INBOX") == 0)
+		return quote_address(r, span_str(account), ret);
+	buf_init(&out, 4096);
+	rc = expand(r, account, box, &out);
+	if (rc == RC_OK)
+		rc = quote_address(r, buf_span(&out), ret);
+	buf_clear(&out);
+	return rc;
+}
+
+/* The recipient's own address leads to this very mailbox already. */
+static bool is_own_inbox(const struct pass *p, const char *owner, const char *box)
+{
+	return p->outer == NULL && p->target != NULL && !p->target->by_alias &&
+	       p->target->detail[0] == '\0' && strcmp(box, "INBOX") == 0 &&
+	       account_same(owner, p->target->account);
+}
+
+static void reject(struct router *r, struct pass *p, const char *text)
+{
+	p->rejected = true;
+	p->ended = true;
+	if (r->reject == NULL && !r->muted)
+		r->reject = text;
+}
+
+static enum rc store_in(struct router *r, const struct pass *p, const struct rule *rule,
+			const struct rule_action *a, const char *owner,
+			const struct route_content *content)
+{
+	struct route_delivery d = {
+		.recipient = p->recipient, .rule = rule, .mailbox = "", .address = ""};
+	enum rc rc = RC_OK;
+
+	d.as_given = is_own_inbox(p, owner, a->mailbox.box);
+	d.extra = p->target == NULL || !account_same(owner, p->target->account);
+	d.mailbox = route_text(r, "~%s/%s", owner, a->mailbox.box);
+	if (d.mailbox == NULL)
+		return route_no_memory(r);
+	if (d.as_given)
+		d.address = p->target->address;
+	else
+		rc = address_of_box(r, owner, a->mailbox.box, &d.address);
+	return rc == RC_OK ? route_deliver(r, d, content) : rc;
+}
+
+static enum rc missing(struct router *r, struct pass *p, const char *owner)
+{
+	const char *text = route_text(r, "no valid certificate to seal mail for %s with", owner);
+
+	if (text == NULL)
+		return route_no_memory(r);
+	reject(r, p, text);
+	return RC_OK;
+}
+
+static enum rc do_store(struct router *r, struct pass *p, const struct rule *rule,
+			const struct rule_action *a)
+{
+	const char *account = account_of(p);
+	const char *owner = a->mailbox.account != NULL ? a->mailbox.account : account;
+	struct route_content content = route_content_of(&p->mods);
+	bool rejected = false;
+	enum rc rc = RC_OK;
+
+	/* The account of a rule opens what its rule stores into another's mailbox; the server is no account. */
+	if (a->kind == ACTION_STORE_ENCRYPTED)
+		rc = route_seal(r, owner,
+				account != NULL && !account_same(owner, account) ? account : NULL,
+				&content, &rejected);
+	if (rc != RC_OK || r->need != NEED_NOTHING)
+		return rc;
+	return rejected ? missing(r, p, owner) : store_in(r, p, rule, a, owner, &content);
+}
+
+static enum rc send_on(struct router *r, const struct pass *p, const struct rule *rule,
+		       const struct rule_action *a, const char *address)
+{
+	const char *at = strrchr(address, '@');
+	struct mailbox m = {.local = span_of(address, (size_t)(at - address)),
+			    .domain = span_str(at + 1)};
+	struct account_targets targets;
+	enum rc rc = accounts_resolve(r->e->snap->conf, &m, r->arena, &targets, r->err);
+
+	for (size_t i = 0; i < targets.n && rc == RC_OK && r->need == NEED_NOTHING; i++)
+		rc = route_target(r, p, p->recipient, &targets.at[i], &p->mods, rule,
+				  a->kind == ACTION_MIRROR);
+	return rc;
+}
+
+static enum rc do_send_on(struct router *r, const struct pass *p, const struct rule *rule,
+			  const struct rule_action *a)
+{
+	enum rc rc = RC_OK;
+
+	for (const char *const *to = a->addresses;
+	     *to != NULL && rc == RC_OK && r->need == NEED_NOTHING; to++)
+		rc = send_on(r, p, rule, a, *to);
+	return rc;
+}
+
+static enum rc do_add_header(struct router *r, struct pass *p, const struct rule_action *a)
+{
+	struct mods *m = &p->mods;
+	struct route_field *all = arena_calloc(r->arena, m->n_added + 1, sizeof(*all));
+
+	if (all == NULL)
+		return route_no_memory(r);
+	if (m->n_added != 0)
+		memcpy(all, m->added, m->n_added * sizeof(*all));
+	all[m->n_added++] = (struct route_field){a->field, a->text};
+	m->added = all;
+	return RC_OK;
+}
+
+static enum rc do_tag(struct router *r, struct pass *p, const struct rule_action *a)
+{
+	const char *old = p->mods.tag;
+
+	p->mods.tag = old == NULL ? a->text : route_text(r, "%s %s", a->text, old);
+	return p->mods.tag != NULL ? RC_OK : route_no_memory(r);
+}
+
+static enum rc act(struct router *r, struct pass *p, const struct rule *rule,
+		   const struct rule_action *a)
+{
+	switch (a->kind) {
+	case ACTION_STORE_ENCRYPTED:
+	case ACTION_STORE:
+		return do_store(r, p, rule, a);
+	case ACTION_DISCARD:
+		p->discarded = p->ended = true;
+		return RC_OK;
+	case ACTION_STOP:
+		p->ended = true;
+		return RC_OK;
+	case ACTION_REJECT:
+		reject(r, p, a->text);
+		return RC_OK;
+	case ACTION_ADD_HEADER:
+		return do_add_header(r, p, a);
+	case ACTION_TAG_SUBJECT:
+		return do_tag(r, p, a);
+	case ACTION_REDIRECT:
+	case ACTION_MIRROR:
+		return do_send_on(r, p, rule, a);
+	case ACTION_QUARANTINE:
+		p->mods.quarantine = a->text != NULL ? a->text : rule->name;
+		return RC_OK;
+	case ACTIONS:
+		break;
+	}
+	return RC_OK;
+}
+
+static enum rc act_all(struct router *r, struct pass *p, const struct rule *rule)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < rule->n_todo && rc == RC_OK && !p->ended; i++) {
+		rc = trace_action(r, p, rule, &rule->todo[i], NULL);
+		if (rc == RC_OK)
+			rc = act(r, p, rule, &rule->todo[i]);
+		if (r->need != NEED_NOTHING)
+			return rc;
+	}
+	return rc;
+}
+
+/* --- one account's rules ------------------------------------------------------------------------ */
+
+/* Rules of a domain and of an account, read as one list. */
+struct two_runs {
+	const struct rule *at[2];
+	size_t left[2];
+};
+
+static bool goes_before(const struct rule *a, const struct rule *b)
+{
+	return a->priority != b->priority ? a->priority > b->priority : a->order < b->order;
+}
+
+static const struct rule *next_rule(struct two_runs *runs)
+{
+	size_t i = runs->left[0] == 0 ? 1 : 0;
+
+	if (runs->left[0] != 0 && runs->left[1] != 0 && goes_before(runs->at[1], runs->at[0]))
+		i = 1;
+	if (runs->left[i] == 0)
+		return NULL;
+	runs->left[i]--;
+	return runs->at[i]++;
+}
+
+static void find_rules(const struct router *r, const struct pass *p, struct two_runs *ret)
+{
+	const struct rules *rules = &r->e->snap->conf->rules;
+
+	memset(ret, 0, sizeof(*ret));
+	if (p->target == NULL) {
+		ret->at[0] = rules_of(rules, RULE_SERVER, "", &ret->left[0]);
+		return;
+	}
+	if (p->target->domain->mode != MODE_ENABLED)
+		return;
+	ret->at[0] = rules_of(rules, RULE_DOMAIN, p->target->domain->name, &ret->left[0]);
+	ret->at[1] = rules_of(rules, RULE_ACCOUNT, p->target->account, &ret->left[1]);
+}
+
+enum rc route_run(struct router *r, struct pass *p)
+{
+	const struct rule *rule;
+	struct two_runs runs;
+	enum rc rc = RC_OK;
+
+	find_rules(r, p, &runs);
+	while (rc == RC_OK && !p->ended && (rule = next_rule(&runs)) != NULL) {
+		enum evidence_need need;
+		enum truth held;
+
+		rc = judge(r, p, rule, &held, &need);
+		if (rc == RC_OK)
+			rc = route_trace_add(r,
+					     (struct route_trace_entry){.kind = TRACE_RULE,
+									.recipient = p->recipient,
+									.rule = rule,
+									.held = held});
+		if (held == TRUTH_UNKNOWN)
+			need_more(r, need);
+		if (rc == RC_OK && held == TRUTH_YES)
+			rc = act_all(r, p, rule);
+		if (r->need != NEED_NOTHING)
+			return rc;
+	}
+	return rc;
+}
+
+/* --- one address -------------------------------------------------------------------------------- */
+
+static bool is_in_chain(const struct pass *p, const char *account)
+{
+	for (; p != NULL; p = p->outer)
+		if (p->target != NULL && account_same(p->target->account, account))
+			return true;
+	return false;
+}
+
+static bool seals(const struct rule *rules, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < rules[i].n_todo; k++)
+			if (rules[i].todo[k].kind == ACTION_STORE_ENCRYPTED)
+				return true;
+	return false;
+}
+
+/* A detail can name a mailbox: a stranger must not put clear mail beside what the account's rules seal. */
+static bool must_cut_detail(const struct router *r, const struct pass *p)
+{
+	const struct trust *trust = r->e->trust;
+	struct two_runs runs;
+
+	if (p->target->detail[0] == '\0' || p->target->domain == NULL ||
+	    (trust != NULL && trust->trusted))
+		return false;
+	find_rules(r, p, &runs);
+	return seals(runs.at[0], runs.left[0]) || seals(runs.at[1], runs.left[1]);
+}
+
+/* No rule has taken the message away: it goes where it was going. */
+static enum rc deliver_as_usual(struct router *r, const struct pass *p, const struct mods *mods,
+				const struct rule *rule, bool extra)
+{
+	struct route_content content = route_content_of(mods);
+	struct route_delivery d = {.recipient = p->recipient,
+				   .rule = p->outer != NULL ? rule : NULL,
+				   .extra = extra,
+				   .address = p->target->address};
+	bool cut = must_cut_detail(r, p);
+	enum rc rc = RC_OK;
+
+	d.as_given = p->outer == NULL && !p->target->by_alias && !cut;
+	if (cut)
+		rc = quote_address(r, span_str(p->target->account), &d.address);
+	return rc == RC_OK ? route_deliver(r, d, &content) : rc;
+}
+
+static enum rc too_deep(struct router *r, const struct account_target *t)
+{
+	if (r->defer == NULL)
+		r->defer =
+			route_text(r, "rules send mail on more than %d times in a row, last to %s",
+				   DEPTH_MAX, t->address);
+	return r->defer != NULL ? RC_OK : route_no_memory(r);
+}
+
+enum rc route_target(struct router *r, const struct pass *outer, size_t recipient,
+		     const struct account_target *t, const struct mods *mods,
+		     const struct rule *rule, bool extra)
+{
+	struct pass p = {.outer = outer,
+			 .depth = outer != NULL ? outer->depth + 1 : 0,
+			 .recipient = recipient,
+			 .target = t,
+			 .mods = *mods};
+	bool muted = r->muted, ours = t->domain != NULL && !is_in_chain(outer, t->account);
+	enum rc rc;
+
+	if (p.depth > DEPTH_MAX)
+		return too_deep(r, t);
+	rc = route_trace_add(r, (struct route_trace_entry){
+					.kind = TRACE_RECIPIENT,
+					.recipient = recipient,
+					.account = t->domain != NULL ? t->account : t->address});
+	if (rc == RC_OK && ours) {
+		r->muted = muted || t->domain->observe;
+		r->route->observed = r->route->observed || t->domain->observe;
+		rc = route_run(r, &p);
+		r->muted = muted;
+	}
+	if (rc != RC_OK || r->need != NEED_NOTHING)
+		return rc;
+	if (ours && t->domain->observe)
+		return deliver_as_usual(r, &p, mods, rule, extra);
+	if (p.rejected && outer == NULL)
+		r->n_rejected++;
+	if (p.rejected || p.discarded)
+		return RC_OK;
+	return deliver_as_usual(r, &p, &p.mods, rule, extra);
+}
