@@ -128,6 +128,19 @@ static enum rc check_pair(const struct key *k, struct err *err)
 	return err_wrap(err, RC_INPUT, "the private and the public part do not belong together");
 }
 
+/* OpenSSL tries all that it knows where no type is named, and takes four times as long. */
+static enum rc decode_private(const struct pem_block *block, const char *passphrase, EVP_PKEY **ret,
+			      struct err *err)
+{
+	static const char *const types[] = {"RSA", "ED25519", NULL};
+	enum rc rc = RC_INPUT;
+
+	for (size_t i = 0; i < COUNT_OF(types) && rc == RC_INPUT; i++)
+		rc = decode(block->text, "PEM", NULL, types[i], EVP_PKEY_KEYPAIR, passphrase, ret,
+			    err);
+	return rc;
+}
+
 enum rc key_read_pem(struct span pem, const char *passphrase, struct key **ret, struct err *err)
 {
 	struct pem_block block = {SPAN_NONE, SPAN_NONE, false};
@@ -139,8 +152,7 @@ enum rc key_read_pem(struct span pem, const char *passphrase, struct key **ret, 
 	if (rc == RC_OK)
 		rc = check_block(&block, passphrase, err);
 	if (rc == RC_OK)
-		rc = decode(block.text, "PEM", NULL, NULL, EVP_PKEY_KEYPAIR, passphrase, &pkey,
-			    err);
+		rc = decode_private(&block, passphrase, &pkey, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = key_wrap(pkey, true, &k, err);
