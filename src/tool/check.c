@@ -1,6 +1,7 @@
 /* check: everything that is wrong with configuration, catalogue and keys, at once. */
 #include "directory/keystore.h"
 #include "tool/findings.h"
+#include "tool/leftover.h"
 #include "tool/selector.h"
 #include "tool/tool.h"
 
@@ -75,18 +76,10 @@ static enum rc check_key(struct state_check *c, const struct selector *s, struct
 	return rc;
 }
 
-static bool has_row(const struct selector_list *list, const char *fingerprint)
-{
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->at[i].fingerprint, fingerprint) == 0)
-			return true;
-	return false;
-}
-
 static enum rc check_orphans(struct state_check *c, struct err *err)
 {
-	struct vec files;
-	const char(*all)[SHA256_HEX_SIZE];
+	struct vec files, orphans;
+	const char *const *all;
 	struct err why = ERR_INIT;
 	enum rc rc = keystore_list(c->conf->state_dir, &files, &why);
 
@@ -94,13 +87,14 @@ static enum rc check_orphans(struct state_check *c, struct err *err)
 		return RC_OK;
 	if (rc != RC_OK)
 		return findings_add(&c->f, FINDING_ERROR, "keys", NULL, err, "%s", why.text);
-	all = files.items;
-	for (size_t i = 0; rc == RC_OK && i < files.len; i++)
-		if (!has_row(c->list, all[i]))
-			rc = findings_add(&c->f, FINDING_WARNING, all[i], NULL, err,
-					  "key file in %s/keys without a row in the catalogue: an "
-					  "interrupted command left it, nothing uses it",
-					  c->conf->state_dir);
+	rc = leftover_keys(&files, c->list, &orphans, err);
+	all = orphans.items;
+	for (size_t i = 0; rc == RC_OK && i < orphans.len; i++)
+		rc = findings_add(&c->f, FINDING_WARNING, all[i], NULL, err,
+				  "key file in %s/keys without a row in the catalogue: an "
+				  "interrupted command left it, nothing uses it",
+				  c->conf->state_dir);
+	vec_clear(&orphans);
 	vec_clear(&files);
 	return rc;
 }
@@ -158,31 +152,22 @@ static enum rc check_domain(struct state_check *c, const struct conf_domain *d, 
 	return rc;
 }
 
-static bool is_signed_for(const struct conf *conf, const char *domain)
-{
-	for (size_t i = 0; i < conf->n_domains; i++)
-		if (strcmp(conf->domains[i].sign_domain, domain) == 0)
-			return true;
-	return false;
-}
-
 static enum rc check_left_domains(struct state_check *c, struct err *err)
 {
-	enum rc rc = RC_OK;
+	struct vec left;
+	const char *const *all;
 	size_t n;
+	enum rc rc = leftover_domains(c->conf, c->list, &left, err);
 
-	for (size_t i = 0; rc == RC_OK && i < c->list->n; i += n) {
-		const char *domain = c->list->at[i].domain;
-
-		(void)selector_list_domain(c->list, domain, &n);
-		if (n == 0)
-			break;
-		if (!is_signed_for(c->conf, domain))
-			rc = findings_add(&c->f, FINDING_NOTE, domain, NULL, err,
-					  "has %zu selector%s in the catalogue, but the "
-					  "configuration does not name it",
-					  n, n == 1 ? "" : "s");
+	all = left.items;
+	for (size_t i = 0; rc == RC_OK && i < left.len; i++) {
+		(void)selector_list_domain(c->list, all[i], &n);
+		rc = findings_add(&c->f, FINDING_NOTE, all[i], NULL, err,
+				  "has %zu selector%s in the catalogue, but the "
+				  "configuration does not name it",
+				  n, n == 1 ? "" : "s");
 	}
+	vec_clear(&left);
 	return rc;
 }
 
@@ -261,7 +246,7 @@ static enum rc collect_state(struct tool *t, struct findings *f, struct err *err
 	json_t *array = NULL;
 	enum rc rc;
 
-	buf_init(&reply, 32 << 20);
+	buf_init(&reply, TOOL_REPLY_MAX);
 	rc = tool_as_user(t, check_state, NULL, &reply, err);
 	if (rc == RC_OK) {
 		array = json_loadb(reply.p, reply.len, 0, NULL);

@@ -1,3 +1,4 @@
+#include "tool/leftover.h"
 #include "tool/tool.h"
 
 #include <string.h>
@@ -56,31 +57,23 @@ static void print_signing(const struct tool *t, const struct snapshot *snap,
 }
 
 /* Domains that configuration no longer names keep what the catalogue has of them. */
-static bool is_configured(const struct conf *c, const char *sign_domain)
+static enum rc print_left_over(const struct tool *t, const struct snapshot *snap, json_t *all,
+			       struct err *err)
 {
-	for (size_t i = 0; i < c->n_domains; i++)
-		if (strcmp(c->domains[i].sign_domain, sign_domain) == 0)
-			return true;
-	return false;
-}
+	struct vec left;
+	enum rc rc = leftover_domains(snap->conf, snap->selectors, &left, err);
+	const char *const *names = left.items;
 
-static void print_left_over(const struct tool *t, const struct snapshot *snap, json_t *all)
-{
-	const char *last = "";
-
-	for (size_t i = 0; i < snap->selectors->n; i++) {
-		const char *domain = snap->selectors->at[i].domain;
-
-		if (strcmp(domain, last) == 0 || is_configured(snap->conf, domain))
-			continue;
-		last = domain;
+	for (size_t i = 0; rc == RC_OK && i < left.len; i++) {
 		if (tool_json_wanted(t))
-			json_array_append_new(all, json_pack("{s:s, s:s}", "name", domain, "mode",
+			json_array_append_new(all, json_pack("{s:s, s:s}", "name", names[i], "mode",
 							     "not configured"));
 		else
-			tool_print(t, "%-32s %s\n", domain,
+			tool_print(t, "%-32s %s\n", names[i],
 				   "not configured, only in the catalogue");
 	}
+	vec_clear(&left);
+	return rc;
 }
 
 static enum rc list_run(struct tool *t, struct err *err)
@@ -103,11 +96,11 @@ static enum rc list_run(struct tool *t, struct err *err)
 		print_signing(t, snap, d);
 		tool_print(t, "\n");
 	}
-	print_left_over(t, snap, all);
-	if (tool_json_wanted(t))
+	rc = print_left_over(t, snap, all, err);
+	if (rc == RC_OK && tool_json_wanted(t))
 		return tool_emit_json(t, json_pack("{s:o}", "domains", all), err);
 	json_decref(all);
-	return RC_OK;
+	return rc;
 }
 
 static void print_domain(const struct tool *t, const struct snapshot *snap,

@@ -11,7 +11,7 @@ static const char *const level_names[FINDING_LEVELS] = {
 void findings_init(struct findings *f)
 {
 	memset(f, 0, sizeof(*f));
-	vec_init(&f->v, sizeof(struct finding), 100000);
+	vec_init(&f->v, sizeof(struct finding), FINDINGS_MAX);
 }
 
 static void free_one(struct finding *one)
@@ -48,7 +48,9 @@ enum rc findings_add(struct findings *f, enum finding_level level, const char *s
 	if (one.text == NULL || one.subject == NULL || one.next == NULL ||
 	    (place = vec_push(&f->v)) == NULL) {
 		free_one(&one);
-		return err_set(err, RC_NOMEM, "list of findings");
+		return f->v.len == FINDINGS_MAX
+			       ? err_set(err, RC_LIMIT, "more than %d findings", FINDINGS_MAX)
+			       : err_set(err, RC_NOMEM, "list of findings");
 	}
 	*place = one;
 	f->count[level]++;

@@ -10,7 +10,7 @@
 #include "tool/tool.h"
 
 enum finding_level { FINDING_ERROR, FINDING_WARNING, FINDING_NOTE };
-enum { FINDING_LEVELS = 3 };
+enum { FINDING_LEVELS = 3, FINDINGS_MAX = 1000000 };
 
 struct finding {
 	enum finding_level level;
@@ -26,7 +26,7 @@ struct findings {
 
 void findings_init(struct findings *f);
 void findings_clear(struct findings *f);
-/* NEXT may be NULL. RC_NOMEM; RC_LIMIT past 100,000. */
+/* NEXT may be NULL. RC_NOMEM; RC_LIMIT past FINDINGS_MAX. */
 MUST_CHECK enum rc findings_add(struct findings *f, enum finding_level level, const char *subject,
 				const char *next, struct err *err, const char *fmt, ...)
 	PRINTF_LIKE(6, 7);

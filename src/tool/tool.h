@@ -118,6 +118,9 @@ MUST_CHECK enum rc tool_directory(struct tool *t, enum directory_mode mode, stru
  * says on stderr why when the daemon refused the new state. Nothing with --dry-run. */
 void tool_poke_daemon(struct tool *t);
 
+/* What FN may append to its REPLY below: findings about 100,000 domains take a twentieth of it. */
+#define TOOL_REPLY_MAX ((size_t)1 << 29)
+
 /* Work on the state directory. Root: FN runs in a child as the configured user; the configured user and the
  * owner of state_dir: at once; anybody else: RC_PERM. The child's error, tool_found(), tool_next() and
  * tool_usage() come back, and what FN appends to REPLY (may be NULL); nothing else that FN changes does. */

@@ -17,7 +17,7 @@ struct outcome {
 	char text[ERR_TEXT_MAX];
 };
 
-enum { OUTCOME_MAX = 64 << 20 };
+#define OUTCOME_MAX (2 * TOOL_REPLY_MAX)
 
 static enum rc find_account(struct tool *t, const struct conf *conf, struct passwd **ret,
 			    struct err *err)
@@ -93,7 +93,7 @@ NORETURN static void run_child(struct tool *t, const struct passwd *pw, tool_wor
 	struct buf reply;
 	enum rc rc;
 
-	buf_init(&reply, OUTCOME_MAX / 2);
+	buf_init(&reply, TOOL_REPLY_MAX);
 	rc = become(pw, &err);
 	if (rc == RC_OK)
 		rc = fn(t, ctx, &reply, &err);
@@ -206,7 +206,7 @@ static enum rc run_here(struct tool *t, tool_work *fn, void *ctx, struct buf *re
 	struct buf unread;
 	enum rc rc;
 
-	buf_init(&unread, OUTCOME_MAX / 2);
+	buf_init(&unread, TOOL_REPLY_MAX);
 	rc = fn(t, ctx, reply != NULL ? reply : &unread, err);
 	buf_wipe(&unread);
 	return rc;
