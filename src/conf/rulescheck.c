@@ -385,7 +385,7 @@ static void check_domain_is_used(const struct checker *k, const struct rule_draf
 
 static bool finish_one(const struct checker *k, struct rule_draft *d)
 {
-	if (!set_owner(k, d) || !check_mailboxes(k, d))
+	if (!set_owner(k, d) || !check_mailboxes(k, d) || d->bad)
 		return false;
 	for (size_t i = 0; i < d->rule.n_when; i++)
 		if (d->when[i].kind == COND_DATE)

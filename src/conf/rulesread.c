@@ -188,8 +188,7 @@ static void read_rule(struct value_reader *r, const struct node *group)
 			       "it does nothing: do = ( (\"Discard\") ); is missing");
 		good = false;
 	}
-	if (!good)
-		return;
+	draft.bad = !good;
 	draft.rule.order = (unsigned)r->rules->rules.len;
 	kept = vec_push(&r->rules->rules);
 	if (kept != NULL)

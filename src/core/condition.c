@@ -1,6 +1,7 @@
 #include "core/condition.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -500,17 +501,36 @@ static bool is_human(const struct evidence *e)
 	       !field_says(e->fields, "Precedence", bulk, false);
 }
 
-static enum rc show_number(struct evidence *e, int64_t n, struct span *ret, struct err *err)
+static enum rc keep_text(struct evidence *e, struct buf *text, struct span *ret, struct err *err)
 {
+	*ret = arena_dup(e->arena, buf_span(text));
+	return ret->p != NULL ? RC_OK : no_memory(err);
+}
+
+/* For people: a size, a time of day, or a date. */
+static enum rc show_number(struct evidence *e, enum condition_kind kind, int64_t n,
+			   struct span *ret, struct err *err)
+{
+	struct zone_time t;
 	struct buf text;
+	int second;
 	enum rc rc;
 
+	zone_time(e->snap->conf->zone, e->now, &t);
+	second = t.second_of_day;
 	buf_init(&text, 64);
-	rc = buf_addf(&text, err, "%lld", (long long)n);
+	if (kind == COND_SIZE)
+		rc = buf_addf(&text, err, "%" PRId64 " bytes", n);
+	else if (kind == COND_TIME_OF_DAY)
+		rc = buf_addf(&text, err, "%02d:%02d:%02d", second / 3600, second / 60 % 60,
+			      second % 60);
+	else
+		rc = buf_addf(&text, err, "%" PRId64 "-%02d-%02d %02d:%02d:%02d", t.year, t.month,
+			      t.day, second / 3600, second / 60 % 60, second % 60);
 	if (rc == RC_OK)
-		*ret = arena_dup(e->arena, buf_span(&text));
+		rc = keep_text(e, &text, ret, err);
 	buf_clear(&text);
-	return rc == RC_OK && ret->p == NULL ? no_memory(err) : rc;
+	return rc;
 }
 
 static enum rc by_number(const struct rule_condition *c, struct evidence *e, enum truth *ret,
@@ -526,7 +546,7 @@ static enum rc by_number(const struct rule_condition *c, struct evidence *e, enu
 		n = t.second_of_day;
 	}
 	*ret = (c->op == OP_LESS ? n < c->number : n > c->number) ? TRUTH_YES : TRUTH_NO;
-	return show_number(e, n, ret_value, err);
+	return show_number(e, c->kind, n, ret_value, err);
 }
 
 enum rc condition_holds(const struct rule_condition *c, struct evidence *e, enum truth *ret,

@@ -74,7 +74,7 @@ struct route {
 };
 
 /* One line of what happened, for `mailseal rule test`. */
-enum trace_kind { TRACE_RECIPIENT, TRACE_RULE, TRACE_CONDITION, TRACE_ACTION, TRACE_END };
+enum trace_kind { TRACE_RECIPIENT, TRACE_CONDITION, TRACE_RULE, TRACE_ACTION };
 struct route_trace_entry {
 	enum trace_kind kind;
 	size_t recipient;	 /* SIZE_MAX: the server's rules */
@@ -84,7 +84,6 @@ struct route_trace_entry {
 	enum truth held;		  /* RULE, CONDITION */
 	struct span value;		  /* CONDITION: what decided */
 	const struct rule_action *action; /* ACTION */
-	const char *note;		  /* ACTION, END: what came of it; or NULL */
 };
 struct route_trace {
 	struct vec v; /* of struct route_trace_entry */

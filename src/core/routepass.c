@@ -20,13 +20,12 @@ enum rc route_trace_add(struct router *r, struct route_trace_entry entry)
 }
 
 static enum rc trace_action(struct router *r, const struct pass *p, const struct rule *rule,
-			    const struct rule_action *action, const char *note)
+			    const struct rule_action *action)
 {
 	return route_trace_add(r, (struct route_trace_entry){.kind = TRACE_ACTION,
 							     .recipient = p->recipient,
 							     .rule = rule,
-							     .action = action,
-							     .note = note});
+							     .action = action});
 }
 
 /* --- conditions --------------------------------------------------------------------------------- */
@@ -294,7 +293,7 @@ static enum rc act_all(struct router *r, struct pass *p, const struct rule *rule
 	enum rc rc = RC_OK;
 
 	for (size_t i = 0; i < rule->n_todo && rc == RC_OK && !p->ended; i++) {
-		rc = trace_action(r, p, rule, &rule->todo[i], NULL);
+		rc = trace_action(r, p, rule, &rule->todo[i]);
 		if (rc == RC_OK)
 			rc = act(r, p, rule, &rule->todo[i]);
 		if (r->need != NEED_NOTHING)

@@ -67,6 +67,7 @@ extern const struct tool_verb tool_verbs_domain[];
 extern const struct tool_verb tool_verbs_help[];
 extern const struct tool_verb tool_verbs_message[];
 extern const struct tool_verb tool_verbs_postfix[];
+extern const struct tool_verb tool_verbs_rule[];
 extern const struct tool_verb tool_verbs_selector[];
 extern const struct tool_verb tool_verbs_setup[];
 extern const struct tool_verb *const tool_all_verbs[]; /* ends with NULL */

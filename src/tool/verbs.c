@@ -13,6 +13,7 @@ const struct tool_verb *const tool_all_verbs[] = {
 	tool_verbs_selector,
 	tool_verbs_dns,
 	tool_verbs_message,
+	tool_verbs_rule,
 	tool_verbs_postfix,
 	tool_verbs_daemon,
 	tool_verbs_completion,
