@@ -125,11 +125,16 @@ static bool is_ca(const struct cert *c)
 	return X509_check_ca(cert_x509(c)) == 1;
 }
 
+static bool issued(const struct cert *issuer, const struct cert *c)
+{
+	return X509_check_issued(cert_x509(issuer), cert_x509(c)) == X509_V_OK;
+}
+
+/* Names alone decide, so one that has signed itself is nobody else's: the old and the new one of a user have one name. */
 static bool issued_another(const struct bundle *b, size_t i)
 {
 	for (size_t k = 0; k < b->n; k++)
-		if (k != i &&
-		    X509_check_issued(cert_x509(b->at[i]), cert_x509(b->at[k])) == X509_V_OK)
+		if (k != i && issued(b->at[i], b->at[k]) && !issued(b->at[k], b->at[k]))
 			return true;
 	return false;
 }

@@ -91,6 +91,20 @@ static void test_bundle_refuses(void)
 	testcert_pem(&john, &pem);
 	testcert_pem(&jim, &pem);
 	ASSERT_FAILS(cert_read_bundle(buf_span(&pem), &certs, &n, &err), RC_INPUT, &err, "CN=Jim");
+	/* Two that have signed themselves, of one name: neither is the other's issuer. */
+	pem.len = 0;
+	for (int i = 0; i < 2; i++) {
+		struct testcert self = {.cn = "Joe", .key = "p256", .email = "joe@example.com"};
+
+		testcert_make(&self);
+		testcert_pem(&self, &pem);
+		testcert_free(&self);
+	}
+	ASSERT_FAILS(cert_read_bundle(buf_span(&pem), &certs, &n, &err), RC_INPUT, &err,
+		     "several user certificates");
+	pem.len = 0;
+	testcert_pem(&john, &pem);
+	testcert_pem(&jim, &pem);
 	pem.len /= 2; /* cut in the middle of the first block */
 	pem.len -= 100;
 	ASSERT_FAILS(cert_read_bundle(buf_span(&pem), &certs, &n, &err), RC_INPUT, &err, "");
