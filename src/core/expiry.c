@@ -31,7 +31,7 @@ bool expiry_matters(const struct user_cert *run, size_t n, size_t i)
 		if (k == i || run[k].not_before > end)
 			continue;
 		/* Two that end together: the first one speaks for both. */
-		if (run[k].not_after > end || (run[k].not_after == end && k < i))
+		if (run[k].not_after > end || (k < i && run[k].not_after == end))
 			return false;
 	}
 	return true;

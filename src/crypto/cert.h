@@ -45,6 +45,9 @@ MUST_CHECK enum rc cert_write_pem(const struct cert *c, struct buf *out, struct 
 struct x509_st;
 struct x509_st *cert_x509(const struct cert *c);
 
+/* The set that the system keeps (package ca-certificates). */
+#define TRUST_BUILTIN_FILE "/etc/ssl/certs/ca-certificates.crt"
+
 /* Trusted certificates, read-only after it was made. */
 struct trust_anchors;
 /* PEM_FILE: a bundle such as /etc/ssl/certs/ca-certificates.crt; NULL: none. A file that is missing is an empty set. */

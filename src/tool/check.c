@@ -4,6 +4,7 @@
 #include "tool/leftover.h"
 #include "tool/selector.h"
 #include "tool/tool.h"
+#include "tool/users.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ struct state_check {
 	struct tool *t;
 	const struct conf *conf;
 	const struct selector_list *list;
+	const struct user_cert_list *users;
 	struct findings f;
 };
 
@@ -182,7 +184,11 @@ static enum rc check_list(struct state_check *c, struct err *err)
 		rc = check_orphans(c, err);
 	for (size_t i = 0; rc == RC_OK && i < c->conf->n_domains; i++)
 		rc = check_domain(c, &c->conf->domains[i], err);
-	return rc == RC_OK ? check_left_domains(c, err) : rc;
+	if (rc == RC_OK)
+		rc = check_left_domains(c, err);
+	return rc == RC_OK ? user_check(c->conf, c->users, tool_anchors_file(c->t), tool_now(c->t),
+					&c->f, err)
+			   : rc;
 }
 
 static enum rc no_catalogue(struct state_check *c, struct err *err)
@@ -199,6 +205,7 @@ static enum rc check_catalogue(struct state_check *c, struct err *err)
 {
 	struct directory *d = NULL;
 	struct selector_list *list = NULL;
+	struct user_cert_list *users = NULL;
 	struct err why = ERR_INIT;
 	enum rc rc = directory_open(c->conf->state_dir, DIRECTORY_READ, &d, &why);
 
@@ -207,14 +214,16 @@ static enum rc check_catalogue(struct state_check *c, struct err *err)
 	if (rc == RC_OK)
 		rc = d->ops->check(d, &why);
 	if (rc == RC_OK)
-		rc = d->ops->load(d, &list, &why);
+		rc = d->ops->load_all(d, &list, &users, &why);
 	if (rc == RC_OK) {
 		c->list = list;
+		c->users = users;
 		rc = check_list(c, err);
 	} else {
 		rc = findings_add(&c->f, FINDING_ERROR, "catalogue", NULL, err, "%s", why.text);
 	}
 	selector_list_free(list);
+	user_cert_list_free(users);
 	directory_close(d);
 	return rc;
 }
@@ -361,7 +370,9 @@ const struct tool_verb tool_verbs_check[] = {
 			"a\n"
 			"selector and selectors without a key; domains without an active "
 			"selector;\n"
-			"domains that are only in the catalogue.\n"
+			"domains that are only in the catalogue; certificates of accounts that "
+			"end\n"
+			"within 30 days, have ended, or would not be accepted today.\n"
 			"Exit status 78 when the configuration has errors, 1 when anything else "
 			"worse\n"
 			"than a note was found.\n"

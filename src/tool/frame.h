@@ -22,6 +22,7 @@ struct tool {
 	struct vec args;  /* of const char *: positional, behind the verb */
 	struct vec given; /* of struct tool_given */
 	const char *conf_file;
+	const char *anchors_file; /* tests put another in its place */
 	bool json, dry_run, quiet, help, version;
 	bool colour[3]; /* by file descriptor; 0 unused */
 	bool found, usage;

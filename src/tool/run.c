@@ -1,6 +1,7 @@
 #include "tool/frame.h"
 
 #include "config.h"
+#include "crypto/cert.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,11 @@ int64_t tool_now(const struct tool *t)
 	return t->now;
 }
 
+const char *tool_anchors_file(const struct tool *t)
+{
+	return t->anchors_file;
+}
+
 /* With 0, 1 or 2 closed, the next open() would get that number, and our talk would go into a catalogue or a
  * key file. The wrong direction on purpose: writing to a closed stdout stays an error. */
 static enum rc hold_standard_fds(struct err *err)
@@ -43,6 +49,7 @@ enum rc tool_init(struct tool *t, struct err *err)
 {
 	memset(t, 0, sizeof(*t));
 	t->conf_file = CONF_DEFAULT_FILE;
+	t->anchors_file = TRUST_BUILTIN_FILE;
 	t->now = (int64_t)time(NULL);
 	buf_init(&t->next, 8192);
 	/* A reader that goes away is an error of write(), not the end of a half-done change. */

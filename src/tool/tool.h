@@ -70,6 +70,7 @@ extern const struct tool_verb tool_verbs_postfix[];
 extern const struct tool_verb tool_verbs_rule[];
 extern const struct tool_verb tool_verbs_selector[];
 extern const struct tool_verb tool_verbs_setup[];
+extern const struct tool_verb tool_verbs_user[];
 extern const struct tool_verb *const tool_all_verbs[]; /* ends with NULL */
 
 /* The command line, parsed. */
@@ -84,6 +85,8 @@ const char *tool_conf_file(const struct tool *t);
 bool tool_json_wanted(const struct tool *t);
 bool tool_dry_run(const struct tool *t);
 int64_t tool_now(const struct tool *t);
+/* The trusted set "builtin", TRUST_BUILTIN_FILE: who may issue certificates of accounts. */
+const char *tool_anchors_file(const struct tool *t);
 
 /* Output. tool_say(): stderr, not with --quiet. tool_print(), tool_write(): stdout; a failure to write there
  * is noticed at the end of the run. tool_emit_json(): stdout, steals OBJECT (NULL: RC_NOMEM).

@@ -19,6 +19,9 @@ static void test_find(void)
 		{"a noun alone", {"selector"}, 1, NULL, 1},
 		{"noun and verb", {"selector", "add"}, 2, "selector add", 2},
 		{"what follows are arguments", {"selector", "add", "add"}, 3, "selector add", 2},
+		{"three words", {"user", "cert", "add", "x"}, 4, "user cert add", 3},
+		{"two of three", {"user", "cert"}, 2, NULL, 2},
+		{"an unknown third", {"user", "cert", "paint"}, 3, NULL, 2},
 		{"an unknown verb", {"selector", "paint", "x"}, 3, NULL, 1},
 		{"an unknown noun", {"elephant", "add"}, 2, NULL, 0},
 		{"the beginning of a word is none", {"selec", "add"}, 2, NULL, 0},
@@ -66,7 +69,7 @@ static void test_groups(void)
 {
 	static const struct {
 		const char *label;
-		const char *words[2];
+		const char *words[3];
 		size_t n;
 		const char *group;
 		bool in;
@@ -74,6 +77,8 @@ static void test_groups(void)
 	} rows[] = {
 		{"all are in the first", {"setup"}, 1, "", true, "setup"},
 		{"a noun", {"selector", "add"}, 2, "selector", true, "add"},
+		{"the part of a noun", {"user", "cert", "add"}, 3, "user cert", true, "add"},
+		{"a noun that has parts", {"user", "cert", "add"}, 3, "user", true, "cert"},
 		{"another noun", {"selector", "add"}, 2, "domain", false, NULL},
 		{"the beginning of a noun", {"selector", "add"}, 2, "select", false, NULL},
 		{"a whole word is no group", {"setup"}, 1, "setup", false, NULL},
@@ -101,6 +106,7 @@ static void test_nearest(void)
 	} rows[] = {
 		{"", "selectr", "selector"}, {"", "statsu", "status"},
 		{"", "elephant", NULL},	     {"selector", "actvate", "activate"},
+		{"user", "crt", "cert"},     {"user cert", "lst", "list"},
 		{"selector", "xyzzy", NULL}, {"domain", "add", NULL},
 	};
 

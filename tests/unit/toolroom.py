@@ -13,6 +13,7 @@ import harness  # noqa: E402
 from harness import BUILD, SANITIZER, check, same  # noqa: E402
 
 MAILSEAL = os.path.join(BUILD, "src/tool/mailseal")
+MKCERT = os.path.join(BUILD, "tests/unit/mkcert")
 # Beside a catalogue in use; the tool makes and removes them as it likes.
 PASSING = ("catalogue.db-shm",)
 
@@ -78,6 +79,12 @@ class Room(harness.Room):
         self.good("setup", domain, *options)
         return tuple(s["name"] for s in self.selectors(domain))
 
+    def certificate(self, name, **how):
+        """A file with a certificate (tests/unit/mkcert); its key is in the file beside, NAME.key."""
+        out = self.path(name)
+        subprocess.run([MKCERT, "out=" + out, *("%s=%s" % item for item in how.items())], check=True)
+        return out
+
     def selectors(self, domain):
         return self.ask("selector", "list", domain)["selectors"]
 
@@ -114,4 +121,4 @@ def unchanged(before, after, what):
 
 
 def run(namespace, make_room=Room):
-    harness.run(namespace, make_room, (MAILSEAL, harness.MAILSEALD))
+    harness.run(namespace, make_room, (MAILSEAL, harness.MAILSEALD, MKCERT))
