@@ -234,10 +234,14 @@ enum rc file_write_atomic(const char *path, struct span content, mode_t mode, bo
 	rc = write_temp(temp, content, mode, err);
 	if (rc == RC_OK)
 		rc = put_in_place(temp, path, replace, err);
-	if (rc == RC_OK)
-		rc = sync_dir(dir, err);
-	else if (temp[0] != '\0')
-		unlink(temp);
+	if (rc != RC_OK) {
+		if (temp[0] != '\0')
+			unlink(temp);
+		goto out;
+	}
+	rc = sync_dir(dir, err);
+	if (rc != RC_OK && !replace)
+		unlink(path);
 out:
 	free(temp);
 	free(dir);

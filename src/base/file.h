@@ -20,7 +20,7 @@ MUST_CHECK enum rc file_read_regular(const char *path, struct buf *out, struct e
 
 /* Write PATH as a whole: temporary file in the same directory, fsync, rename over PATH (link, when
  * !REPLACE: RC_EXISTS if PATH is there), fsync of the directory. On failure nothing is left, unless
- * only the last fsync failed. The umask does not matter; a symbolic link PATH is replaced itself. */
+ * only the last fsync failed after a file was replaced. The umask does not matter; a symbolic link PATH is replaced itself. */
 MUST_CHECK enum rc file_write_atomic(const char *path, struct span content, mode_t mode,
 				     bool replace, struct err *err);
 

@@ -228,6 +228,23 @@ enum rc keystore_trash(const char *state_dir, const char *fingerprint, int64_t n
 	return rc;
 }
 
+enum rc keystore_discard(const char *state_dir, const char *fingerprint, struct err *err)
+{
+	char *path = NULL;
+	enum rc rc = keystore_path(state_dir, KEYSTORE_KEYS, fingerprint, &path, err);
+
+	if (rc == RC_OK && unlink(path) != 0)
+		rc = err_sys(err,
+			     errno == ENOENT			 ? RC_NOTFOUND
+			     : errno == EACCES || errno == EPERM ? RC_PERM
+								 : RC_IO,
+			     errno, "%s", path);
+	if (rc == RC_OK)
+		rc = file_sync_parent(path, err);
+	free(path);
+	return rc;
+}
+
 /* ---- list ---- */
 
 static enum rc read_names(DIR *dir, struct vec *v, struct err *err)

@@ -30,6 +30,9 @@ MUST_CHECK enum rc keystore_get(const char *state_dir, const char *fingerprint, 
 /* Move to trash/, and delete there what was moved more than 30 days before NOW. Missing: RC_NOTFOUND. */
 MUST_CHECK enum rc keystore_trash(const char *state_dir, const char *fingerprint, int64_t now,
 				  struct err *err);
+/* Delete a key that nobody has seen yet: no trash. Missing: RC_NOTFOUND. */
+MUST_CHECK enum rc keystore_discard(const char *state_dir, const char *fingerprint,
+				    struct err *err);
 /* Every fingerprint that has a file, sorted: RET is made a vec of char[SHA256_HEX_SIZE], to be cleared by the
  * caller; empty where no key was ever made. */
 MUST_CHECK enum rc keystore_list(const char *state_dir, struct vec *ret, struct err *err);

@@ -38,6 +38,8 @@ enum rc err_sqlite(struct err *err, sqlite3 *db, int code, const char *path)
 		return err_set(err, RC_EXISTS, "%s: %s", path,
 			       db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code));
 	case SQLITE_FULL:
+		return err_set(err, RC_IO, "%s: the disk is full, or a file may not grow further",
+			       path);
 	case SQLITE_IOERR:
 		return err_sys(err, RC_IO, db != NULL ? sqlite3_system_errno(db) : 0, "%s: %s",
 			       path, sqlite3_errstr(code));

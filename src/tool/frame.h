@@ -16,6 +16,8 @@ struct tool_given {
 };
 
 struct tool {
+	int argc; /* the command line as it was typed */
+	char **argv;
 	const struct tool_verb *verb; /* NULL: help or version was asked for, or nothing was */
 	/* No verb: what was typed of one ("user", "user cert"), or "". */
 	char group[VERB_NAME_SIZE];
@@ -38,6 +40,12 @@ enum rc tool_init(struct tool *t, struct err *err);
 void tool_clear(struct tool *t);
 /* Run one command line as main() does, up to the exit status. */
 int tool_main(int argc, char **argv);
+
+/* user.c: the same command line by sudo, as tool_next(). */
+void tool_next_as_root(struct tool *t);
+/* May this process do the work of tool_as_user()? RC_PERM: neither root nor the configured user nor the owner of what is
+ * there. */
+MUST_CHECK enum rc tool_check_keeper(struct tool *t, const struct conf *conf, struct err *err);
 
 /* Read the configuration anew the next time it is asked for. */
 void tool_forget_conf(struct tool *t);

@@ -77,7 +77,7 @@ enum rc newkey_store(struct directory *d, const char *state_dir, const char *dom
 		return rc;
 	rc = d->ops->selector_add(d, &row, err);
 	if (rc != RC_OK && !was_there)
-		(void)!keystore_trash(state_dir, row.fingerprint, now, NULL);
+		(void)!keystore_discard(state_dir, row.fingerprint, NULL);
 	if (rc == RC_OK)
 		*ret = row;
 	return rc;

@@ -15,7 +15,7 @@ MUST_CHECK enum rc newkey_name(struct directory *d, const char *domain, enum dki
 			       int64_t now, char ret[64], struct err *err);
 
 /* Store KEY, file first, and add its row as standby under NAME. Strings of *RET lie in ARENA. When the row
- * cannot be added, a key file that was not there before is removed again. */
+ * cannot be added, a key file that was not there before is deleted again. */
 MUST_CHECK enum rc newkey_store(struct directory *d, const char *state_dir, const char *domain,
 				const char *name, const struct key *key, int64_t now,
 				struct arena *arena, struct selector *ret, struct err *err);

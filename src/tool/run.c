@@ -52,8 +52,9 @@ enum rc tool_init(struct tool *t, struct err *err)
 	t->anchors_file = TRUST_BUILTIN_FILE;
 	t->now = (int64_t)time(NULL);
 	buf_init(&t->next, 8192);
-	/* A reader that goes away is an error of write(), not the end of a half-done change. */
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+	/* A reader that goes away, a file that may not grow (ulimit -f): errors of write(), not the end of a half-done
+	 * change. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return err_sys(err, RC_IO, errno, "signal");
 	return hold_standard_fds(err);
 }
@@ -94,9 +95,11 @@ static enum rc dispatch(struct tool *t, struct err *err)
 		help_verb(t->verb, stdout);
 		return RC_OK;
 	}
-	if ((t->verb->flags & TOOL_ROOT) != 0 && geteuid() != 0)
+	if ((t->verb->flags & TOOL_ROOT) != 0 && geteuid() != 0) {
+		tool_next_as_root(t);
 		return err_set(err, RC_PERM,
 			       "this command needs root: it changes files of the system");
+	}
 	if ((t->verb->flags & TOOL_STATE) != 0)
 		return tool_as_user(t, run_verb, NULL, NULL, err);
 	return t->verb->run(t, err);
@@ -145,6 +148,8 @@ int tool_main(int argc, char **argv)
 	enum rc rc = tool_init(&t, &err);
 	int status;
 
+	t.argc = argc;
+	t.argv = argv;
 	if (rc == RC_OK)
 		rc = options_read(&t, argc, argv, &err);
 	output_init(&t, tool_has(&t, "no-color"));

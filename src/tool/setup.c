@@ -195,6 +195,11 @@ static enum rc write_domain_file(struct setup *s, const char *path, struct err *
 		rc = make_dir(s, &dir, err);
 	if (rc == RC_OK)
 		rc = undo_write(&s->undo, path, buf_span(&content), 0644, err);
+	if (rc == RC_EXISTS)
+		rc = err_set(err, rc,
+			     "%s is there, but names no domain %s: name it there, or move the file "
+			     "away",
+			     path, s->domain);
 	buf_clear(&dir);
 	buf_clear(&content);
 	return rc;
@@ -269,6 +274,10 @@ static enum rc setup_state(struct setup *s, struct err *err)
 	struct stat st;
 	enum rc rc = tool_conf(s->t, &conf, err);
 
+	if (rc != RC_OK)
+		return rc;
+	/* Before it is made, by whoever may not own it. */
+	rc = tool_check_keeper(s->t, conf, err);
 	if (rc != RC_OK)
 		return rc;
 	if (stat(conf->state_dir, &st) == 0)

@@ -168,20 +168,30 @@ static void remove_row(struct directory *d, const struct selector *made)
 	selector_list_free(list);
 }
 
+/* Another process may have found our new catalogue meanwhile, and have used it. */
+static bool holds_rows(struct directory *d)
+{
+	struct selector_list *list = NULL;
+	bool some;
+
+	if (d == NULL || d->ops->load(d, &list, NULL) != RC_OK)
+		return false;
+	some = list->n > 0;
+	selector_list_free(list);
+	return some;
+}
+
 /* A failure came after some were made. Their keys were never shown to anybody: they go for good. */
 static void unmake(struct work *w)
 {
 	static const char *const catalogue[] = {"catalogue.db", "catalogue.db-wal",
 						"catalogue.db-shm"};
-	char name[SHA256_HEX_SIZE + 16];
 
 	for (size_t i = 0; i < w->n_made; i++) {
-		if (!w->new_catalogue)
-			remove_row(w->directory, &w->made[i]);
-		snprintf(name, sizeof(name), "keys/%s.pem", w->made[i].fingerprint);
-		remove_file(w->conf->state_dir, name);
+		remove_row(w->directory, &w->made[i]);
+		(void)!keystore_discard(w->conf->state_dir, w->made[i].fingerprint, NULL);
 	}
-	if (!w->new_catalogue)
+	if (!w->new_catalogue || holds_rows(w->directory))
 		return;
 	w->directory = directory_close(w->directory);
 	for (size_t i = 0; i < COUNT_OF(catalogue); i++)

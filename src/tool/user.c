@@ -49,6 +49,39 @@ static bool is_keeper(const struct conf *conf)
 	return stat(conf->state_dir, &st) == 0 && st.st_uid == geteuid();
 }
 
+/* As a shell reads it as one word; false for the few that would need more than quotes. */
+static bool add_shell_word(struct buf *out, const char *word)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789_@%+=:,./-";
+	const char *quote = *word == '\0' || word[strspn(word, plain)] != '\0' ? "'" : "";
+
+	return strchr(word, '\'') == NULL &&
+	       buf_addf(out, NULL, " %s%s%s", quote, word, quote) == RC_OK;
+}
+
+void tool_next_as_root(struct tool *t)
+{
+	struct buf line;
+	bool good = true;
+
+	buf_init(&line, ERR_TEXT_MAX / 2);
+	for (int i = 1; good && i < t->argc; i++)
+		good = add_shell_word(&line, t->argv[i]);
+	if (good)
+		tool_next(t, "sudo mailseal%.*s", SPAN_ARG(buf_span(&line)));
+	buf_clear(&line);
+}
+
+enum rc tool_check_keeper(struct tool *t, const struct conf *conf, struct err *err)
+{
+	if (geteuid() == 0 || is_keeper(conf))
+		return RC_OK;
+	tool_next_as_root(t);
+	return err_set(err, RC_PERM, "%s belongs to user '%s': run this as root or as that user",
+		       conf->state_dir, conf->user);
+}
+
 static enum rc become(const struct passwd *pw, struct err *err)
 {
 	if (initgroups(pw->pw_name, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 ||
@@ -220,13 +253,11 @@ enum rc tool_as_user(struct tool *t, tool_work *fn, void *ctx, struct buf *reply
 
 	if (rc != RC_OK)
 		return rc;
-	if (geteuid() != 0) {
-		if (is_keeper(conf))
-			return run_here(t, fn, ctx, reply, err);
-		return err_set(err, RC_PERM,
-			       "%s belongs to user '%s': run this as root or as that user",
-			       conf->state_dir, conf->user);
-	}
+	rc = tool_check_keeper(t, conf, err);
+	if (rc != RC_OK)
+		return rc;
+	if (geteuid() != 0)
+		return run_here(t, fn, ctx, reply, err);
 	rc = find_account(t, conf, &pw, err);
 	if (rc != RC_OK)
 		return rc;

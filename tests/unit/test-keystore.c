@@ -154,6 +154,24 @@ static void test_checked_at_each_load(void)
 	key_unref(other);
 }
 
+static void test_discard(void)
+{
+	struct key *k = new_key(), *other = new_key();
+	struct err err = ERR_INIT;
+
+	ASSERT_OK(keystore_put(test_path("d"), k, &err), &err);
+	ASSERT_OK(keystore_put(test_path("d"), other, &err), &err);
+	ASSERT_OK(keystore_discard(test_path("d"), key_fingerprint(k), &err), &err);
+	CU_ASSERT_NOT_EQUAL(access(file_of("d", "", k), F_OK), 0);
+	CU_ASSERT_NOT_EQUAL(access(file_of("d", "trash/", k), F_OK), 0);
+	CU_ASSERT_EQUAL(access(file_of("d", "", other), F_OK), 0);
+	ASSERT_FAILS(keystore_discard(test_path("d"), key_fingerprint(k), &err), RC_NOTFOUND, &err,
+		     key_fingerprint(k));
+	ASSERT_FAILS(keystore_discard(test_path("d"), "../d", &err), RC_INPUT, &err, "../d");
+	key_unref(k);
+	key_unref(other);
+}
+
 static void test_trash(void)
 {
 	struct key *k = new_key(), *young = new_key(), *late = new_key();
@@ -261,6 +279,7 @@ int main(void)
 		{"put and get", test_put_and_get},
 		{"what is no fingerprint", test_what_is_no_fingerprint},
 		{"checked at each load", test_checked_at_each_load},
+		{"a key that nobody has seen is deleted", test_discard},
 		{"trash", test_trash},
 		{"list", test_list},
 		{"files as they are", test_files_as_they_are},

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -10,12 +11,50 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
 
 import harness  # noqa: E402
-from harness import BUILD, SANITIZER, check, same  # noqa: E402
+from harness import BUILD, SANITIZER, check, libconfig, same  # noqa: E402
 
 MAILSEAL = os.path.join(BUILD, "src/tool/mailseal")
 MKCERT = os.path.join(BUILD, "tests/unit/mkcert")
 # Beside a catalogue in use; the tool makes and removes them as it likes.
 PASSING = ("catalogue.db-shm",)
+
+
+MAIN_CF = """config_directory = %(dir)s
+compatibility_level = 3.6
+queue_directory = %(dir)s
+mail_owner = %(owner)s
+milter_default_action = tempfail
+milter_protocol = 6
+smtpd_milters = inet:127.0.0.1:11332
+non_smtpd_milters =
+internal_mail_filter_classes =
+"""
+
+# As much of postconf(1) as mailseal uses: it must not take a mail server to test the command line.
+POSTCONF = r"""#!/usr/bin/python3
+import os, re, sys
+directory, words = sys.argv[2], sys.argv[3:]
+def setting(text):
+    return re.split(" ?= ?", text.rstrip("\n"), maxsplit=1)
+with open(directory + "/main.cf") as f:
+    settings = dict(map(setting, f))
+if words[:1] == ["-e"] and os.environ.get("POSTCONF_FAILS", "-") in words[1]:
+    sys.exit("postconf: fatal: no space left")
+if words[:1] == ["-e"]:
+    settings.update([setting(words[1])])
+elif words[:1] == ["-X"]:
+    settings[words[1]] = ""
+elif words == ["-M"]:
+    print("smtp inet n - n - - smtpd")
+elif words in ([], ["-x"]):
+    for name, value in settings.items():
+        print("%s = %s" % (name, re.sub(r"\$(\w+)", lambda m: settings[m[1]], value) if words else value))
+elif words != ["-xP"]:
+    sys.exit("unknown: %r" % words)
+if words[:1] in (["-e"], ["-X"]):
+    with open(directory + "/main.cf", "w") as f:
+        f.writelines("%s = %s\n" % item for item in settings.items())
+"""
 
 
 class Done:
@@ -44,18 +83,23 @@ class Room(harness.Room):
         os.rmdir(self.state_dir)
         self.conf_file = self.path("etc/mailseal.conf")
         self.environ = {}
+        self.program = MAILSEAL
+        self.file_limit = None   # bytes that a file may have: a full disk
 
     def run(self, *words, input="", user=None, umask=-1, conf=True):
         """mailseal WORDS; USER: another account, by its entry of the password file; CONF: with -c."""
-        def become():
-            os.setgroups([])
-            os.setgid(user.pw_gid)
-            os.setuid(user.pw_uid)
+        def begin():
+            if self.file_limit is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
+            if user is not None:
+                os.setgroups([])
+                os.setgid(user.pw_gid)
+                os.setuid(user.pw_uid)
 
         options = ["-c", self.conf_file] if conf else []
-        done = subprocess.run([MAILSEAL, *options, *words], input=input, capture_output=True, text=True,
+        done = subprocess.run([self.program, *options, *words], input=input, capture_output=True, text=True,
                               errors="backslashreplace", env=dict(os.environ, LC_ALL="C", **self.environ), umask=umask,
-                              timeout=harness.PATIENCE, preexec_fn=become if user is not None else None)
+                              timeout=harness.PATIENCE, preexec_fn=begin if user is not None or self.file_limit is not None else None)
         check(not SANITIZER.search(done.stderr), "a sanitizer complains", done.stderr[:3000])
         return Done(words, done.returncode, done.stdout, done.stderr)
 
@@ -65,9 +109,9 @@ class Room(harness.Room):
         same(done.status, 0, repr(done))
         return done
 
-    def ask(self, *words):
+    def ask(self, *words, **how):
         """What a verb says with --json."""
-        return self.good(*words, "--json").json()
+        return self.good(*words, "--json", **how).json()
 
     def new_conf_options(self):
         return ["--socket", self.socket, "--control-socket", self.control, "--state-dir", self.state_dir,
@@ -85,14 +129,26 @@ class Room(harness.Room):
         subprocess.run([MKCERT, "out=" + out, *("%s=%s" % item for item in how.items())], check=True)
         return out
 
-    def selectors(self, domain):
-        return self.ask("selector", "list", domain)["selectors"]
+    def selectors(self, domain, **how):
+        return self.ask("selector", "list", domain, **how)["selectors"]
 
-    def states(self, domain):
-        return {s["name"]: s["state"] for s in self.selectors(domain)}
+    def states(self, domain, **how):
+        return {s["name"]: s["state"] for s in self.selectors(domain, **how)}
 
     def keys(self, sub="keys"):
         return sorted(n[:-4] for n in os.listdir(os.path.join(self.state_dir, sub)) if n.endswith(".pem"))
+
+    def postfix(self, name):
+        """The configuration directory of a mail server that has another filter, for the postconf above; its path."""
+        if not os.path.exists(self.path("bin")):
+            os.mkdir(self.path("bin"))
+            with open(os.open(self.path("bin/postconf"), os.O_WRONLY | os.O_CREAT, 0o755), "w") as f:
+                f.write(POSTCONF)
+            self.environ["PATH"] = self.path("bin") + ":" + os.environ["PATH"]
+        os.mkdir(self.path(name))
+        with open(self.path(name + "/main.cf"), "w") as f:
+            f.write(MAIN_CF % {"dir": self.path(name), "owner": self.user})
+        return self.path(name)
 
     def picture(self):
         """Everything that lies in the room: {path: what is there}, times of files included."""
