@@ -186,21 +186,32 @@ static void next_with_dir(struct tool *t, const char *program, const struct post
 		tool_next(t, "%s %s", program, words);
 }
 
+/* Some settings may have been made, and the next one could not. */
+static void take_back(struct tool *t, const struct postfix *p, const char *backup)
+{
+	if (postfix_restore(p, backup, NULL) == RC_OK)
+		tool_say(t, "main.cf is as it was before\n");
+	else
+		tool_next(t, "cp %s %s/main.cf", backup, postfix_config_dir(p));
+}
+
 static enum rc apply_wiring(struct tool *t, const struct postfix *p, const struct wiring *w,
 			    struct err *err)
 {
 	struct buf backup;
+	bool saved;
 	enum rc rc;
 
 	buf_init(&backup, 8192);
 	rc = postfix_backup(p, tool_now(t), &backup, err);
-	if (rc == RC_OK)
+	saved = rc == RC_OK;
+	if (saved)
 		tool_say(t, "main.cf is kept as %s\n", buf_cstr(&backup));
 	for (size_t i = 0; rc == RC_OK && i < w->n; i++)
 		if (w->change[i])
 			rc = postfix_set(p, w->name[i], buf_span(&w->value[i]), err);
-	if (rc != RC_OK && backup.len > 0)
-		tool_next(t, "cp %s %s/main.cf", buf_cstr(&backup), postfix_config_dir(p));
+	if (rc != RC_OK && saved)
+		take_back(t, p, buf_cstr(&backup));
 	buf_clear(&backup);
 	return rc;
 }
@@ -209,6 +220,7 @@ static enum rc reload_or_tell(struct tool *t, const struct postfix *p, bool relo
 {
 	const char *argv[5] = {"postfix", NULL};
 	size_t n = 1;
+	enum rc rc;
 
 	if (!reload) {
 		next_with_dir(t, "postfix", p, "reload");
@@ -220,7 +232,10 @@ static enum rc reload_or_tell(struct tool *t, const struct postfix *p, bool relo
 	}
 	argv[n++] = "reload";
 	argv[n] = NULL;
-	return exec_run(argv, NULL, err);
+	rc = exec_run(argv, NULL, err);
+	if (rc != RC_OK)
+		next_with_dir(t, "postfix", p, "reload");
+	return rc;
 }
 
 /* The domain that the test message comes from: one that is signed for, if there is any. */

@@ -56,6 +56,8 @@ MUST_CHECK enum rc postfix_set(const struct postfix *p, const char *name, struct
 /* Copy main.cf to main.cf.mailseal-TIME beside it; the path is appended to RET. */
 MUST_CHECK enum rc postfix_backup(const struct postfix *p, int64_t now, struct buf *ret,
 				  struct err *err);
+/* The backup at PATH becomes main.cf again, and is gone. */
+MUST_CHECK enum rc postfix_restore(const struct postfix *p, const char *path, struct err *err);
 /* Did the newest backup's internal_mail_filter_classes have bounce? RC_NOTFOUND: there is no backup. */
 MUST_CHECK enum rc postfix_backup_had_bounce(const struct postfix *p, bool *ret, struct err *err);
 

@@ -274,6 +274,21 @@ enum rc postfix_backup(const struct postfix *p, int64_t now, struct buf *ret, st
 	return rc;
 }
 
+enum rc postfix_restore(const struct postfix *p, const char *path, struct err *err)
+{
+	struct buf main_cf;
+	enum rc rc;
+
+	buf_init(&main_cf, 8192);
+	rc = add_main_cf(p, &main_cf, err);
+	if (rc == RC_OK && rename(path, main_cf.p) != 0)
+		rc = err_sys(err, RC_IO, errno, "%s", path);
+	if (rc == RC_OK)
+		rc = file_sync_parent(main_cf.p, err);
+	buf_clear(&main_cf);
+	return rc;
+}
+
 /* The newest: the names sort by time. */
 static enum rc find_backup(const struct postfix *p, struct buf *ret, struct err *err)
 {
