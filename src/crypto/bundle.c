@@ -1,6 +1,7 @@
 /* Reading the files that people have: PEM, DER, PKCS#7, chains in any order. */
 #include <limits.h>
 #include <openssl/cms.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -90,7 +91,10 @@ static enum rc add_pem(struct bundle *b, BIO *bio, struct err *err)
 		OPENSSL_free(header);
 		OPENSSL_clear_free(der, (size_t)len);
 	}
-	if (rc == RC_OK && b->n == 0)
+	/* No further block is the end; one that is cut or damaged may have been the user's. */
+	if (rc == RC_OK && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		rc = err_openssl(err, RC_INPUT, "a PEM block of it cannot be read");
+	else if (rc == RC_OK && b->n == 0)
 		rc = err_openssl(err, RC_INPUT, "no certificate in it (PEM, DER or PKCS#7)");
 	return rc;
 }

@@ -206,7 +206,6 @@ static enum cert_fault check_trust(const struct cert *c, struct cert *const *cha
 	}
 	fault = check_path(c, stack, anchors, now, why, size);
 	sk_X509_free(stack);
-	err_openssl(NULL, RC_OK, "leave the queue empty");
 	return fault;
 }
 
@@ -226,6 +225,8 @@ enum cert_fault cert_check(const struct cert *c, struct cert *const *chain, size
 		fault = check_trust(c, chain, n_chain, anchors, now, why, why_size);
 	if (fault == CERT_GOOD && why_size > 0)
 		why[0] = '\0';
+	/* Extensions are first read here, and some cannot be. */
+	err_openssl(NULL, RC_OK, "leave the queue empty");
 	return fault;
 }
 

@@ -108,6 +108,12 @@ static void test_bundle_refuses(void)
 	pem.len /= 2; /* cut in the middle of the first block */
 	pem.len -= 100;
 	ASSERT_FAILS(cert_read_bundle(buf_span(&pem), &certs, &n, &err), RC_INPUT, &err, "");
+	pem.len = 0;
+	testcert_pem(&root, &pem);
+	testcert_pem(&john, &pem);
+	pem.len -= 100; /* cut in the middle of the second block, the one that counts */
+	ASSERT_FAILS(cert_read_bundle(buf_span(&pem), &certs, &n, &err), RC_INPUT, &err,
+		     "a PEM block of it cannot be read");
 	buf_clear(&pem);
 	testcert_free(&jim);
 }
