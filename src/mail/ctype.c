@@ -202,7 +202,7 @@ static bool join_all(struct ctype *c, struct arena *arena)
 		bool extended;
 		struct span joined;
 
-		if (star == p->name.len || !is_piece(p->name, base, 0, &extended))
+		if (star == 0 || star == p->name.len || !is_piece(p->name, base, 0, &extended))
 			continue;
 		if (!join_pieces(c, base, arena, &joined))
 			return false;

@@ -154,22 +154,28 @@ static enum rc add_utf8(struct span s, struct buf *out, struct err *err)
 	return rc;
 }
 
-/* All of BYTES through CD; a byte that does not belong becomes U+FFFD. */
+/* All of BYTES through CD; a byte that does not belong becomes U+FFFD. At the end comes what iconv() has kept back: a
+ * letter that an accent might have followed. */
 static enum rc convert(iconv_t cd, struct span bytes, struct buf *out, struct err *err)
 {
 	char *in = (char *)bytes.p; /* iconv() does not write there */
 	size_t in_left = bytes.len;
+	bool ended = false;
 	enum rc rc = RC_OK;
 
-	while (in_left > 0 && rc == RC_OK) {
+	while (!ended && rc == RC_OK) {
 		char piece[256];
 		char *to = piece;
 		size_t to_left = sizeof(piece);
-		size_t got = iconv(cd, &in, &in_left, &to, &to_left);
+		bool last = in_left == 0;
+		size_t got = iconv(cd, last ? NULL : &in, &in_left, &to, &to_left);
 		int why = errno;
 
 		rc = add_utf8(span_of(piece, (size_t)(to - piece)), out, err);
-		if (rc != RC_OK || got != (size_t)-1 || why == E2BIG)
+		if (got == (size_t)-1 && why == E2BIG)
+			continue;
+		ended = last;
+		if (got != (size_t)-1 || last || rc != RC_OK)
 			continue;
 		in++;
 		in_left--;
@@ -265,17 +271,30 @@ static enum rc unfold(struct span value, struct buf *out, struct err *err)
 	return rc;
 }
 
+/* White space that was in an encoded word, too. */
+static void trim_from(struct buf *out, size_t start)
+{
+	struct span text = span_trim_fold(span_from(buf_span(out), start));
+
+	if (text.len > 0)
+		memmove(out->p + start, text.p, text.len);
+	out->len = start + text.len;
+}
+
 enum rc words_decode(struct span value, struct buf *out, struct err *err)
 {
 	struct run run = {.charset = SPAN_NONE};
+	size_t start = out->len;
 	struct buf line;
 	enum rc rc;
 
 	buf_init(&line, value.len);
 	buf_init(&run.bytes, value.len);
-	rc = unfold(span_trim_fold(value), &line, err);
+	rc = unfold(value, &line, err);
 	if (rc == RC_OK)
 		rc = decode_all(buf_span(&line), &run, out, err);
+	if (rc == RC_OK)
+		trim_from(out, start);
 	buf_clear(&line);
 	buf_clear(&run.bytes);
 	return rc;

@@ -196,6 +196,7 @@ static void test_ctype(void)
 		 "name", "A%42C"},
 		{"empty parameters", "a/b;;; c=d", "a", "b", "c", "d"},
 		{"broken parameter ends", "a/b; c; d=e", "a", "b", "d", NULL},
+		{"a parameter without a name", "a/b; *=d; *0=e", "a", "b", "", NULL},
 		{"unclosed quote", "a/b; c=\"d", "a", "b", "c", NULL},
 		{"no subtype", "attachment; filename=f", "attachment", "", "filename", "f"},
 	};
@@ -243,6 +244,11 @@ static void test_words(void)
 		 "\xef\xbf\xbd"
 		 "A"},
 		{"ISO-2022-JP", SPAN_LIT("=?ISO-2022-JP?B?GyRCJDMbKEI=?="), "\xe3\x81\x93"},
+		{"letters that may take an accent", SPAN_LIT("=?tcvn?q?a?= =?big5-hkscs?b?iGI=?="),
+		 "a\xc3\x8a\xcc\x84"},
+		{"white space in words", SPAN_LIT("=?utf-8?q?_=09a_b?= =?utf-8?q?_=0D=0A_?="),
+		 "a b"},
+		{"nothing but white space in a word", SPAN_LIT("=?utf-8?q?___?="), ""},
 		{"empty", SPAN_LIT(""), ""},
 	};
 	struct err err = ERR_INIT;
