@@ -3,11 +3,11 @@
 
 import argparse
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -16,7 +16,7 @@ import judge
 from lib import postfix, verify
 from lib.dns import NameServer
 from lib.postfix import Postfix
-from lib.room import Failed, Room, run
+from lib.room import Failed, Room
 from lib.seald import Mailseal
 from lib.sink import Sink
 from lib.smtp import Client
@@ -71,18 +71,16 @@ class Step:
 
 def show(text, mark='    '):
     for line in text.rstrip('\n').splitlines():
-        print(mark + line)
+        print((mark + line).rstrip())
 
 
-def typed(mailseal, *words):
-    """What one would type, and what it prints. Paths are shown as on an installed system."""
-    print('  ' + ink.cyan('$ mailseal ' + ' '.join(map(shlex.quote, words))))
+def typed(mailseal, *words, env=None):
+    """What one would type, and what it prints. Public keys are shortened."""
+    print('  ' + ink.cyan('# mailseal ' + ' '.join(map(shlex.quote, words))))
     done = subprocess.run([os.path.join(mailseal.build, 'src/tool/mailseal'), '-c', mailseal.conf] + list(words),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
     text = done.stdout.decode('utf-8', 'backslashreplace')
-    for line in text.rstrip('\n').splitlines():
-        print('\n'.join(textwrap.wrap(line, 110, initial_indent='    ', subsequent_indent='      ',
-                                      break_on_hyphens=False)))
+    show(re.sub(r'[A-Za-z0-9+/=]{100,}', lambda key: key[0][:40] + '...' + key[0][-12:], text.expandtabs()))
     if done.returncode != 0:
         raise Failed('mailseal %s: exit %d' % (words[0], done.returncode))
 
@@ -94,18 +92,26 @@ def set_up(room, build):
     programs = postfix.find(room)
     milter_dir = Postfix.make_milter_dir(room, 'postfix', programs, 'nobody')
     with Step('A private Postfix, smtpd chrooted'):
-        server = Postfix(room, 'postfix', programs, sink.port, 'unix:milter/mailseal.sock')
+        server = Postfix(room, 'postfix', programs, sink.port)
     mailseal = Mailseal(room, build, os.path.join(milter_dir, 'mailseal.sock'), name_server.address)
     return name_server, sink, server, mailseal
 
 
 def make_domain(name_server, mailseal):
-    print('\n' + ink.bold('A domain, its keys and its DNS records'))
+    print('\n' + ink.bold('A domain, its keys and its DNS records') + ' (the keys are longer than shown here)')
     typed(mailseal, 'setup', DOMAIN)
     print()
     name_server.add(mailseal.tool('dns', 'show', DOMAIN, '--format', 'zone').decode().splitlines())
     for selector in mailseal.selectors(DOMAIN):
         typed(mailseal, 'selector', 'activate', DOMAIN, selector['name'], '--force')
+    print()
+
+
+def connect(server, mailseal):
+    """As an administrator puts the filter into a Postfix that runs."""
+    print('\n' + ink.bold('The filter into Postfix'))
+    server.reload_by(lambda: typed(mailseal, 'postfix', 'connect', '--config-dir', server.etc, '--reload',
+                                   env=server.programs.tools()))
     print()
 
 
@@ -132,7 +138,7 @@ def show_message(message):
 def own_verdict(mailseal, room, message):
     path = room.write('signed.eml', message)
     print(ink.bold('What mailseal says of it') + ' (keys from DNS)')
-    typed(mailseal, 'message', 'verify', path)
+    typed(mailseal, 'message', 'verify', '--dns', path)
     print()
 
 
@@ -171,7 +177,7 @@ def say_how_to_go_on(room, server, mailseal):
     show('what arrives   %s' % room.file('inbox'))
     show('log            %s' % mailseal.log)
     show('the tool       %s -c %s status' % (os.path.join(mailseal.build, 'src/tool/mailseal'), mailseal.conf))
-    show('stop it all    kill %d' % os.getpid())
+    show('stop it all    kill %d (it takes some seconds)' % os.getpid())
 
 
 def leave_terminal(parent):
@@ -191,6 +197,7 @@ def demonstrate(room, build, parent):
     make_domain(name_server, mailseal)
     with Step('mailseald'):
         mailseal.start()
+    connect(server, mailseal)
     message = send(sink, server, mailseal)
     show_message(message)
     print(ink.bold('Its line in the log of mailseald'))

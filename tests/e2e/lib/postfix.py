@@ -105,6 +105,10 @@ class Programs:
     def path(self, name):
         return os.path.join(self.root, 'usr/sbin', name)
 
+    def tools(self):
+        """An environment in which other programs find these by name."""
+        return dict(self.environment, PATH=os.path.join(self.root, 'usr/sbin') + ':' + os.environ['PATH'])
+
 
 def installed():
     """The installed Postfix, or None."""
@@ -211,8 +215,12 @@ class Postfix:
         for key, value in settings.items():
             run([self.programs.path('postconf'), '-c', self.etc, '-e', '%s=%s' % (key, value)],
                 env=self.programs.environment)
+        self.reload_by(lambda: self._command('reload'))
+
+    def reload_by(self, action):
+        """Call ACTION, which ends in "postfix reload", and wait until every process has started anew."""
         before = self._count('reload -- version')
-        self._command('reload')
+        action()
         wait_until(lambda: self._count('reload -- version') > before, self.name + ': reload', 10, self.log)
         time.sleep(1.0)     # smtpd and cleanup processes that are idle learn of it within a second
 
