@@ -73,10 +73,10 @@ const struct selector *selector_list_find(const struct selector_list *l, const c
 	return NULL;
 }
 
-static bool may_sign(const struct selector *s, enum dkim_alg alg, int64_t now)
+static bool may_sign(const struct selector *s, enum dkim_alg alg)
 {
 	return s->alg == alg && (s->state == SEL_ACTIVE || s->state == SEL_RETIRING) &&
-	       s->not_before != 0 && s->not_before <= now;
+	       s->not_before != 0;
 }
 
 static bool later(const struct selector *a, const struct selector *b)
@@ -91,15 +91,21 @@ static bool later(const struct selector *a, const struct selector *b)
 const struct selector *selector_for_signing(const struct selector *s, size_t n, enum dkim_alg alg,
 					    int64_t now)
 {
-	const struct selector *best = NULL;
+	const struct selector *best = NULL, *first = NULL;
 	bool has_active = false;
 
 	for (size_t i = 0; i < n; i++) {
-		has_active = has_active || (s[i].alg == alg && s[i].state == SEL_ACTIVE);
-		if (may_sign(&s[i], alg, now) && (best == NULL || later(&s[i], best)))
+		if (!may_sign(&s[i], alg))
+			continue;
+		has_active = has_active || s[i].state == SEL_ACTIVE;
+		if (s[i].not_before <= now && (best == NULL || later(&s[i], best)))
 			best = &s[i];
+		if (first == NULL || later(first, &s[i]))
+			first = &s[i];
 	}
-	return has_active ? best : NULL;
+	if (!has_active)
+		return NULL;
+	return best != NULL ? best : first;
 }
 
 enum rc directory_open(const char *state_dir, enum directory_mode mode, struct directory **ret,

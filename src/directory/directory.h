@@ -56,7 +56,8 @@ const struct selector *selector_list_find(const struct selector_list *l, const c
 
 /* Among ACTIVE and RETIRING of ALG, the one with the greatest not_before <= NOW; ties by
  * greater created, then by greater name. NULL when none, or when none is ACTIVE: a retiring one only signs until its
- * successor does, and without a successor not at all (it was retired by hand, or its successor was revoked). Pure. */
+ * successor does, and without a successor not at all (it was retired by hand, or its successor was revoked). Where all
+ * are of a later time than NOW the clock went back: the earliest, whose record has been seen nevertheless. Pure. */
 const struct selector *selector_for_signing(const struct selector *s, size_t n, enum dkim_alg alg,
 					    int64_t now);
 
