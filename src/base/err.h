@@ -9,6 +9,7 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -68,6 +69,12 @@ enum rc err_wrap(struct err *err, enum rc rc, const char *fmt, ...) PRINTF_LIKE(
 
 /* The exit status of the command line for RC: 0, 1, 65, 66, 69, 75, 77, 78 (sysexits.h where it has one). */
 int rc_exit_status(enum rc rc);
+
+/* Memory or descriptors ran out: that says nothing about what was asked for, and passes by itself. */
+static inline bool rc_passes(enum rc rc)
+{
+	return rc == RC_NOMEM || rc == RC_AGAIN;
+}
 
 /* A short lower-case word for RC ("out of memory"); never NULL. */
 const char *rc_word(enum rc rc);

@@ -24,6 +24,9 @@ static enum rc errno_rc(int saved_errno)
 		return RC_PERM;
 	case ENOMEM:
 		return RC_NOMEM;
+	case EMFILE:
+	case ENFILE:
+		return RC_AGAIN;
 	default:
 		return RC_IO;
 	}
@@ -129,6 +132,14 @@ enum rc file_read(const char *path, struct buf *out, struct err *err)
 enum rc file_read_regular(const char *path, struct buf *out, struct err *err)
 {
 	return open_and_read(path, O_NONBLOCK, WANT_FILE, out, err);
+}
+
+enum rc file_hold_standard(struct err *err)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+			return err_sys(err, RC_IO, errno, "/dev/null");
+	return RC_OK;
 }
 
 static enum rc write_all(int fd, struct span s)

@@ -12,11 +12,16 @@
 
 /* Append the whole file (a regular file, FIFO or "-" for standard input) to OUT, whose maximum is
  * the bound; as it was on failure. RC_NOTFOUND, RC_PERM, RC_LIMIT, RC_IO, RC_INPUT (a directory, a
- * device); the text names PATH. */
+ * device), RC_AGAIN (no descriptor is left); the text names PATH. */
 MUST_CHECK enum rc file_read(const char *path, struct buf *out, struct err *err);
 /* The same of a regular file only, and never waiting: RC_INPUT for a pipe, and "-" is a file's name. For
  * names that somebody may have put into a file or a directory. */
 MUST_CHECK enum rc file_read_regular(const char *path, struct buf *out, struct err *err);
+
+/* First thing in main(). With 0, 1 or 2 closed, the next open() would get that number, and what is said would go into a
+ * catalogue, a key file or a mail server's connection. They are opened in the wrong direction on purpose: writing to a
+ * closed standard output stays an error. */
+MUST_CHECK enum rc file_hold_standard(struct err *err);
 
 /* Write PATH as a whole: temporary file in the same directory, fsync, rename over PATH (link, when
  * !REPLACE: RC_EXISTS if PATH is there), fsync of the directory. On failure nothing is left, unless

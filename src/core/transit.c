@@ -152,10 +152,10 @@ static const struct fields *leaving(const struct transit *t)
 	return t->changed ? &t->outgoing : t->fields;
 }
 
-/* What was planned cannot be done: sign.on_error. Out of memory is never "unsigned": it passes by itself. */
+/* What was planned cannot be done: sign.on_error. What passes by itself is never "unsigned". */
 static enum rc cannot_sign(struct transit *t, enum rc rc, const struct err *why)
 {
-	if (rc == RC_NOMEM || t->plan.domain->sign.on_error == ON_ERROR_TEMPFAIL)
+	if (rc_passes(rc) || t->plan.domain->sign.on_error == ON_ERROR_TEMPFAIL)
 		return rc;
 	plan_refuse(&t->plan, REASON_ERROR, "%s", why->text);
 	t->signs = false;

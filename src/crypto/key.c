@@ -214,10 +214,10 @@ static const OSSL_PARAM *rsa_params(void)
 
 /* A new context for each signature: that is about 1 % of the operation, and nothing but the key itself
  * is shared between threads. */
-static enum rc rsa_sign(const struct key *k, const uint8_t digest[SHA256_LEN], unsigned char *sig,
+static enum rc rsa_sign(EVP_PKEY *pkey, const uint8_t digest[SHA256_LEN], unsigned char *sig,
 			size_t *len, struct err *err)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 	bool good = ctx != NULL && EVP_PKEY_sign_init_ex(ctx, rsa_params()) == 1 &&
 		    EVP_PKEY_sign(ctx, sig, len, digest, SHA256_LEN) == 1;
 
@@ -226,34 +226,16 @@ static enum rc rsa_sign(const struct key *k, const uint8_t digest[SHA256_LEN], u
 }
 
 /* RFC 8463 3: PureEdDSA signs the SHA-256 value as its message. */
-static enum rc ed25519_sign(const struct key *k, const uint8_t digest[SHA256_LEN],
-			    unsigned char *sig, size_t *len, struct err *err)
+static enum rc ed25519_sign(EVP_PKEY *pkey, const uint8_t digest[SHA256_LEN], unsigned char *sig,
+			    size_t *len, struct err *err)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool good = ctx != NULL &&
-		    EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, k->pkey, NULL) == 1 &&
+		    EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, pkey, NULL) == 1 &&
 		    EVP_DigestSign(ctx, sig, len, digest, SHA256_LEN) == 1;
 
 	EVP_MD_CTX_free(ctx);
 	return good ? RC_OK : err_openssl(err, RC_CRYPTO, "Ed25519 signature failed");
-}
-
-enum rc key_sign(const struct key *k, const uint8_t digest[SHA256_LEN], struct buf *out,
-		 struct err *err)
-{
-	unsigned char sig[SIGNATURE_MAX];
-	size_t len = sizeof(sig);
-	enum rc rc;
-
-	if (!k->has_private)
-		return err_set(err, RC_INPUT, "a public key alone cannot sign");
-	if (k->type == KEY_RSA)
-		rc = rsa_sign(k, digest, sig, &len, err);
-	else
-		rc = ed25519_sign(k, digest, sig, &len, err);
-	if (rc != RC_OK)
-		return rc;
-	return buf_add(out, span_of(sig, len), err);
 }
 
 static int rsa_verify(const struct key *k, const uint8_t digest[SHA256_LEN], struct span sig)
@@ -285,6 +267,7 @@ enum rc key_verify(const struct key *k, const uint8_t digest[SHA256_LEN], struct
 {
 	int verdict;
 
+	ossl_begin();
 	if (k->type == KEY_RSA)
 		verdict = rsa_verify(k, digest, signature);
 	else
@@ -294,4 +277,53 @@ enum rc key_verify(const struct key *k, const uint8_t digest[SHA256_LEN], struct
 	if (verdict == 0)
 		return err_openssl(err, RC_INPUT, "the signature does not fit the key");
 	return err_openssl(err, RC_CRYPTO, "the signature cannot be checked");
+}
+
+static enum rc sign(struct key *k, EVP_PKEY *pkey, const uint8_t digest[SHA256_LEN],
+		    unsigned char *sig, size_t *len, struct err *err)
+{
+	enum rc rc;
+
+	ossl_begin();
+	*len = SIGNATURE_MAX;
+	if (k->type == KEY_RSA)
+		rc = rsa_sign(pkey, digest, sig, len, err);
+	else
+		rc = ed25519_sign(pkey, digest, sig, len, err);
+	if (rc == RC_OK && ossl_memory_failed())
+		rc = err_set(err, RC_NOMEM, "out of memory (signature)");
+	if (rc == RC_NOMEM)
+		k->starved = true;
+	return rc;
+}
+
+/* With a copy of the key, which has nothing of what OpenSSL keeps with this one. */
+static enum rc sign_afresh(struct key *k, const uint8_t digest[SHA256_LEN], unsigned char *sig,
+			   size_t *len, struct err *err)
+{
+	EVP_PKEY *copy = EVP_PKEY_dup(k->pkey);
+	enum rc rc = copy != NULL ? sign(k, copy, digest, sig, len, err)
+				  : err_openssl(err, RC_NOMEM, "out of memory (signature)");
+
+	EVP_PKEY_free(copy);
+	return rc;
+}
+
+/* Against timing attacks OpenSSL keeps two factors with an RSA key (BN_BLINDING). They do not fit together any more when
+ * memory ran out between the two: success is reported then, and up to 32 signatures are void. So from then on those of
+ * that key are checked. */
+enum rc key_sign(struct key *k, const uint8_t digest[SHA256_LEN], struct buf *out, struct err *err)
+{
+	unsigned char sig[SIGNATURE_MAX];
+	size_t len;
+	enum rc rc;
+
+	if (!k->has_private)
+		return err_set(err, RC_INPUT, "a public key alone cannot sign");
+	rc = sign(k, k->pkey, digest, sig, &len, err);
+	if (rc == RC_OK && k->starved && key_verify(k, digest, span_of(sig, len), err) != RC_OK)
+		rc = sign_afresh(k, digest, sig, &len, err);
+	if (rc != RC_OK)
+		return rc;
+	return buf_add(out, span_of(sig, len), err);
 }

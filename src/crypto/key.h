@@ -51,7 +51,7 @@ MUST_CHECK enum rc key_write_pem(const struct key *k, struct buf *out, struct er
 
 /* RFC 6376 3.3.3 (RSASSA-PKCS1-v1_5 over the SHA-256 value) or RFC 8463 3 (PureEdDSA over the 32 bytes
  * of the SHA-256 value). The raw signature is appended. */
-MUST_CHECK enum rc key_sign(const struct key *k, const uint8_t digest[SHA256_LEN], struct buf *out,
+MUST_CHECK enum rc key_sign(struct key *k, const uint8_t digest[SHA256_LEN], struct buf *out,
 			    struct err *err);
 /* RC_OK good, RC_INPUT the signature does not fit, others: it could not be computed. */
 MUST_CHECK enum rc key_verify(const struct key *k, const uint8_t digest[SHA256_LEN],

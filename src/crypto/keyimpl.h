@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "crypto/key.h"
 
@@ -13,6 +14,7 @@ struct key {
 	unsigned bits;
 	bool has_private;
 	EVP_PKEY *pkey;
+	atomic_bool starved; /* memory ran out while it signed: see key_sign() */
 	char fingerprint[SHA256_HEX_SIZE];
 };
 

@@ -112,7 +112,7 @@ out:
 }
 
 /* A file may hold the numbers of two different keys: every signature would be void. */
-static enum rc check_pair(const struct key *k, struct err *err)
+static enum rc check_pair(struct key *k, struct err *err)
 {
 	static const uint8_t probe[SHA256_LEN] = "Verification String is OK";
 	struct buf sig;
@@ -141,7 +141,7 @@ static enum rc decode_private(const struct pem_block *block, const char *passphr
 	return rc;
 }
 
-enum rc key_read_pem(struct span pem, const char *passphrase, struct key **ret, struct err *err)
+static enum rc read_pem(struct span pem, const char *passphrase, struct key **ret, struct err *err)
 {
 	struct pem_block block = {SPAN_NONE, SPAN_NONE, false};
 	EVP_PKEY *pkey = NULL;
@@ -169,6 +169,20 @@ enum rc key_read_pem(struct span pem, const char *passphrase, struct key **ret, 
 	return RC_OK;
 }
 
+/* What else was said of the key is a guess where memory was short. */
+static enum rc blame_memory(enum rc rc, struct err *err)
+{
+	if (rc == RC_OK || !ossl_memory_failed())
+		return rc;
+	return err_set(err, RC_NOMEM, "out of memory (key)");
+}
+
+enum rc key_read_pem(struct span pem, const char *passphrase, struct key **ret, struct err *err)
+{
+	ossl_begin();
+	return blame_memory(read_pem(pem, passphrase, ret, err), err);
+}
+
 static enum rc rsa_from_public(struct span der, EVP_PKEY **ret, struct err *err)
 {
 	enum rc rc = decode(der, "DER", "SubjectPublicKeyInfo", "RSA", EVP_PKEY_PUBLIC_KEY, NULL,
@@ -194,7 +208,7 @@ static enum rc ed25519_from_public(struct span raw, EVP_PKEY **ret, struct err *
 	return RC_OK;
 }
 
-enum rc key_read_public(enum key_type type, struct span bytes, struct key **ret, struct err *err)
+static enum rc read_public(enum key_type type, struct span bytes, struct key **ret, struct err *err)
 {
 	EVP_PKEY *pkey = NULL;
 	enum rc rc;
@@ -209,4 +223,10 @@ enum rc key_read_public(enum key_type type, struct span bytes, struct key **ret,
 	if (rc != RC_OK)
 		EVP_PKEY_free(pkey);
 	return rc;
+}
+
+enum rc key_read_public(enum key_type type, struct span bytes, struct key **ret, struct err *err)
+{
+	ossl_begin();
+	return blame_memory(read_public(type, bytes, ret, err), err);
 }

@@ -7,7 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "config.h"
+#include "crypto/ossl.h"
 #include "daemon/changes.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
@@ -289,15 +291,18 @@ int main(int argc, char **argv)
 	int status = options_read(argc, argv, &options);
 	enum rc rc;
 
+	ossl_watch_memory();
 	if (status != OPTIONS_GO_ON)
 		return status;
 	/* Sockets get the group of their directory, and others nothing: a chrooted Postfix reaches
 	 * a socket in a directory "2750 mailseal postfix". */
 	umask(007);
 	bound_spare_memory();
+	rc = file_hold_standard(&err);
 	notify_open();
 	privileges_raise_files();
-	rc = signals_block(&err);
+	if (rc == RC_OK)
+		rc = signals_block(&err);
 	if (rc == RC_OK)
 		rc = act(&options, &err);
 	if (rc != RC_OK)

@@ -185,8 +185,7 @@ static enum rc fill(struct keycache *c, struct entry *e, struct key **ret, struc
 		e->state = ENTRY_FAILED;
 		e->rc = rc;
 		e->text = strdup(own.text);
-		/* Out of memory says nothing about this key. */
-		e->retry_at = rc == RC_NOMEM ? 0 : c->clock() + RETRY_SECONDS;
+		e->retry_at = rc_passes(rc) ? 0 : c->clock() + RETRY_SECONDS;
 	}
 	pthread_cond_broadcast(&c->filled);
 	return rc;

@@ -52,7 +52,7 @@ MUST_CHECK enum rc keystore_read(const char *state_dir, enum keystore_place plac
 
 /* Parsed keys of the whole process by fingerprint: bounded, filled on first use by one thread while others that
  * want the same key wait for it, thread safe. A failure is remembered for RETRY seconds (10), so that a broken
- * key costs one look a while and not one a message. */
+ * key costs one look a while and not one a message; not so where memory or descriptors ran out. */
 struct keycache; /* opaque */
 MUST_CHECK enum rc keycache_new(const char *state_dir, size_t max_keys, struct keycache **ret,
 				struct err *err);

@@ -1,4 +1,6 @@
 /* SQLite's result codes as our classes, with a text that says what to do next. */
+#include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,8 +16,17 @@ static enum rc not_writable(struct err *err, const char *path)
 		path, (unsigned)geteuid());
 }
 
+static bool no_descriptor_left(sqlite3 *db)
+{
+	int number = db != NULL ? sqlite3_system_errno(db) : 0;
+
+	return number == EMFILE || number == ENFILE;
+}
+
 enum rc err_sqlite(struct err *err, sqlite3 *db, int code, const char *path)
 {
+	if ((code & 0xff) == SQLITE_CANTOPEN && no_descriptor_left(db))
+		return err_sys(err, RC_AGAIN, sqlite3_system_errno(db), "cannot read %s", path);
 	switch (code & 0xff) {
 	case SQLITE_NOMEM:
 		return err_set(err, RC_NOMEM, "%s: out of memory", path);

@@ -38,7 +38,7 @@ struct dkim_job {
 	const struct dkim_policy *policy;
 	const char *domain;   /* d=, A-labels */
 	const char *selector; /* s=, A-labels */
-	const struct key *key;
+	struct key *key;
 	const uint8_t *body_hash; /* SHA256_LEN bytes, of policy->body_canon */
 };
 

@@ -4,11 +4,13 @@
 #include "crypto/cert.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/file.h"
+#include "crypto/ossl.h"
 
 const char *tool_conf_file(const struct tool *t)
 {
@@ -35,16 +37,6 @@ const char *tool_anchors_file(const struct tool *t)
 	return t->anchors_file;
 }
 
-/* With 0, 1 or 2 closed, the next open() would get that number, and our talk would go into a catalogue or a
- * key file. The wrong direction on purpose: writing to a closed stdout stays an error. */
-static enum rc hold_standard_fds(struct err *err)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
-			return err_sys(err, RC_IO, errno, "/dev/null");
-	return RC_OK;
-}
-
 enum rc tool_init(struct tool *t, struct err *err)
 {
 	memset(t, 0, sizeof(*t));
@@ -56,7 +48,7 @@ enum rc tool_init(struct tool *t, struct err *err)
 	 * change. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return err_sys(err, RC_IO, errno, "signal");
-	return hold_standard_fds(err);
+	return file_hold_standard(err);
 }
 
 void tool_clear(struct tool *t)
@@ -145,9 +137,11 @@ int tool_main(int argc, char **argv)
 {
 	struct tool t;
 	struct err err = ERR_INIT;
-	enum rc rc = tool_init(&t, &err);
+	enum rc rc;
 	int status;
 
+	ossl_watch_memory();
+	rc = tool_init(&t, &err);
 	t.argc = argc;
 	t.argv = argv;
 	if (rc == RC_OK)

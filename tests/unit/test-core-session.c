@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "fixture.h"
 #include "test.h"
@@ -17,6 +18,7 @@ static const char conf_text[] =
 	"  { name = \"broken.example\"; },\n"
 	"  { name = \"half.example\"; },\n"
 	"  { name = \"lax.example\"; sign = { on_error = \"unsigned\"; }; },\n"
+	"  { name = \"full.example\"; sign = { on_error = \"unsigned\"; }; },\n"
 	"  { name = \"later.example\"; sign = { before_dns = \"tempfail\"; }; },\n"
 	"  { name = \"watch.example\"; observe = true; },\n"
 	"  { name = \"alsobad.example\"; sign = { also = [\"broken.example\"]; }; }\n"
@@ -34,6 +36,7 @@ static const char selectors_text[] =
 	"half.example x6 ed25519-sha256 active 1700000000 1700000000 ed25519\n"
 	"lax.example r7 rsa-sha256 active 1700000000 1700000000 missing\n"
 	"lax.example x7 ed25519-sha256 active 1700000000 1700000000 ed25519\n"
+	"full.example xa ed25519-sha256 active 1700000000 1700000000 ed25519\n"
 	"watch.example x8 ed25519-sha256 active 1700000000 1700000000 ed25519\n"
 	"alsobad.example x9 ed25519-sha256 active 1700000000 1700000000 ed25519\n";
 
@@ -200,6 +203,41 @@ static void show_edited(const struct edits *e, const char *header, const char *b
 #define HEADER "From: joe@example.com\nSubject: \xc3\xa9\n"
 
 /* The same bytes whatever the pieces of the body, and with and without SMFIP_HDR_LEADSPC. */
+static void limit_files(rlim_t most)
+{
+	struct rlimit files;
+
+	CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = most;
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &files), 0);
+}
+
+/* It passes by itself: whatever sign.on_error says, and not remembered of the key. */
+static void test_no_descriptor_is_left(void)
+{
+	struct fixture_message m = fixture_message(SPAN_LIT("From: joe@full.example\n\nbody\n"));
+	struct session_env env = fixture.env;
+	struct session *s = NULL;
+	const struct edits *edits;
+	struct err err = ERR_INIT;
+	struct rlimit files;
+
+	CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &files), 0);
+	ASSERT_OK(keycache_new(test_path("state"), 10, &env.keys, &err), &err);
+	ASSERT_OK(session_new(&env, &s, &err), &err);
+	ROW("none");
+	limit_files(0);
+	CU_ASSERT_EQUAL(fixture_send(s, &m, &edits), NEXT_TEMPFAIL);
+	limit_files(files.rlim_cur);
+	expect_record(s, "4F1: temporary failure: selector 'xa' of full.example: ");
+	expect_record(s, "Too many open files");
+	ROW("some again");
+	CU_ASSERT_EQUAL(fixture_send(s, &m, &edits), NEXT_GO_ON);
+	expect_record(s, "4F1: signed d=full.example s=xa");
+	session_free(s);
+	keycache_free(env.keys);
+}
+
 static void test_pieces_do_not_matter(void)
 {
 	static const char body[] = "one\n \n  two \t three\n\n.\n\n\n";
@@ -648,6 +686,7 @@ int main(void)
 	static const struct test tests[] = {
 		{"(set up)", open_fixture},
 		{"outcomes", test_outcomes},
+		{"no descriptor is left", test_no_descriptor_is_left},
 		{"pieces do not matter", test_pieces_do_not_matter},
 		{"existing signatures are kept", test_existing_is_kept},
 		{"a foreign selector is signed beside", test_foreign_selector_is_signed_beside},

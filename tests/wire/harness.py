@@ -151,13 +151,14 @@ class Room:
 class Daemon:
     """A mailseald. Its output is kept as it comes."""
 
-    def __init__(self, room, options=(), wait=True, environ=None):
+    def __init__(self, room, options=(), wait=True, environ=None, preexec=None):
         self.room = room
         self.lines = []
         env = {k: v for k, v in os.environ.items() if k not in ("JOURNAL_STREAM", "NOTIFY_SOCKET")}
         self.process = subprocess.Popen([MAILSEALD, "-c", room.conf_file, *options], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                        errors="backslashreplace", env=dict(env, **(environ or {})))
+                                        errors="backslashreplace", env=dict(env, **(environ or {})),
+                                        preexec_fn=preexec)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         if wait and not wait_for(lambda: self.said(" listens on ") or not self.running(), "the daemon listens"):
