@@ -53,6 +53,9 @@ struct record {
 	int64_t when;
 };
 
+/* No line is longer, of whatever format: a JSON line of the longest names and of nothing but bytes to escape. */
+enum { RECORD_LINE_MAX = 32000 };
+
 /* Append the message's line(s), no final newline. Hostile bytes are escaped (core/line.h). A line is at most 1,000
  * bytes, the rest is cut with "..."; a JSON line is whole instead, its strings are cut.
  *

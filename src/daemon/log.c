@@ -12,10 +12,12 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "core/record.h"
+
 #undef LOG_SYSLOG /* a facility there, a target of ours here (conf/conf.h) */
 
-/* Plain lines are at most 1,000 bytes, texts of struct err 1,024, JSON lines some thousand. What is longer is cut. */
-enum { LINE_MAX_BYTES = 8192 };
+/* A record fits (core/record.h). What is longer is cut. */
+enum { LINE_MAX_BYTES = RECORD_LINE_MAX + 1 };
 
 /* TO_STDERR_JOURNAL: sd-daemon(3), "<6>" in front of the line tells the level. */
 enum way { TO_STDERR, TO_STDERR_JOURNAL, TO_SYSLOG, TO_JOURNAL };

@@ -284,6 +284,50 @@ static void test_long_lines_are_cut(void)
 	buf_clear(&out);
 }
 
+/* JSON is not cut, since it would be none any more: whatever the message holds, it has room in a line of the log. */
+static void test_longest_json(void)
+{
+	static char bytes[5000];
+	static struct plan_signature many[DKIM_JOBS_MAX];
+	char name[DOMAIN_SIZE];
+	struct conf_domain domain = {.name = name, .sign_domain = name};
+	struct selector selector = {.name = name, .alg = DKIM_ED25519_SHA256};
+	struct plan p = good_plan();
+	struct err err = ERR_INIT;
+	struct record r;
+	struct buf out;
+	json_t *json;
+
+	memset(bytes, 0xff, sizeof(bytes) - 1);
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (size_t i = 0; i < COUNT_OF(many); i++)
+		many[i] = (struct plan_signature){.domain = &domain, .selector = &selector};
+	p.signatures = many;
+	p.n_signatures = COUNT_OF(many);
+	p.domain = &domain;
+	p.from.author.local = p.from.author.domain = span_str(bytes);
+	p.warning = bytes;
+	memcpy(p.trust.why, bytes, sizeof(p.trust.why) - 1);
+	for (int failed = 0; failed < 2; failed++) {
+		if (failed)
+			plan_refuse(&p, REASON_ERROR, "%s", bytes);
+		r = good_record(&p);
+		r.verdict = failed ? VERDICT_TEMPFAIL : VERDICT_ACCEPT;
+		r.error = failed ? bytes : NULL;
+		r.queue_id = r.mail_from = span_str(bytes);
+		buf_init(&out, 100000);
+		ASSERT_OK(record_show(&r, FORMAT_JSON, &out, &err), &err);
+		CU_ASSERT_TRUE(out.len > 8192);
+		CU_ASSERT_TRUE(out.len <= RECORD_LINE_MAX);
+		json = json_loads(buf_cstr(&out), 0, NULL);
+		CU_ASSERT_PTR_NOT_NULL(json);
+		json_decref(json);
+		printf("    %zu bytes\n", out.len);
+		buf_clear(&out);
+	}
+}
+
 static void test_no_room(void)
 {
 	struct plan p = good_plan();
@@ -348,6 +392,7 @@ int main(void)
 		{"no word twice", test_no_word_twice},
 		{"temporary failure", test_temporary_failure},
 		{"hostile bytes", test_hostile_bytes},
+		{"the longest JSON", test_longest_json},
 		{"long lines are cut", test_long_lines_are_cut},
 		{"no room", test_no_room},
 		{"JSON", test_json},
