@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "core/line.h"
 #include "daemon/agreement.h"
 #include "daemon/log.h"
 #include "daemon/socket.h"
@@ -249,6 +250,8 @@ fail:
 	return conn_free(conn);
 }
 
+/* {mail_addr}: libmilter forgets the macros of the message before only when there are others in their place, and where
+ * nobody logged in there may be none. It always is. */
 static void ask_for_macros(SMFICTX *ctx)
 {
 	static const struct {
@@ -258,7 +261,7 @@ static void ask_for_macros(SMFICTX *ctx)
 		{SMFIM_CONNECT, "j v {daemon_name}"},
 		{SMFIM_HELO, "{verify} {cert_subject} {cert_issuer}"},
 		{SMFIM_ENVFROM,
-		 "i {auth_type} {auth_authen} {verify} {cert_subject} {cert_issuer}"},
+		 "i {mail_addr} {auth_type} {auth_authen} {verify} {cert_subject} {cert_issuer}"},
 		{SMFIM_ENVRCPT, "i"},
 		{SMFIM_DATA, "i"},
 		{SMFIM_EOH, "i"},
@@ -285,13 +288,11 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long offered_actions,
 	(void)f3;
 	if (conn == NULL)
 		return SMFIS_REJECT;
-	if ((offered_actions & SMFIF_ADDHDRS) == 0) {
+	if ((offered_actions & SMFIF_ADDHDRS) == 0)
 		log_say(LEVEL_ERROR,
 			"the mail server does not let us add header fields (it offers "
-			"actions 0x%lx): nothing can be signed, connection ended",
+			"actions 0x%lx): what is to be signed will be deferred",
 			offered_actions);
-		return SMFIS_REJECT;
-	}
 	agreed.quiet = tcp ? 0 : offered_protocol & QUIET_STAGES;
 	agreed.leading_space = (offered_protocol & SMFIP_HDR_LEADSPC) != 0;
 	agreed.rcpt_args = (offered_actions & SMFIF_ADDRCPT_PAR) != 0;
@@ -410,8 +411,10 @@ static sfsistat refuse_rcpt(SMFICTX *ctx, const char *to, enum verdict verdict,
 			    const struct reply *reply)
 {
 	bool for_good = verdict == VERDICT_REJECT;
+	char shown[320];
 
-	log_say(LEVEL_INFO, "NOQUEUE: recipient %.320s %s: %s", to,
+	line_set(shown, sizeof(shown), "%s", to);
+	log_say(LEVEL_INFO, "NOQUEUE: recipient %s %s: %s", shown,
 		for_good ? "rejected" : "deferred", reply->text);
 	if (for_good)
 		return reject(ctx, reply);
