@@ -19,7 +19,7 @@ struct rule_draft {
 	struct rule_condition *when;
 	struct rule_action *todo;
 	bool has_level;
-	bool bad; /* complained of: looked at for further mistakes, and then left out */
+	bool bad;	    /* complained of: looked at for further mistakes, and then left out */
 	const char *owner;  /* as written; NULL: not given */
 	const char *domain; /* in whose rules = ( ) it stands, as written; NULL: at the top level */
 };
