@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The demonstration behind contrib/quickstart: one message through a private Postfix with mailseald, and verdicts."""
+"""The demonstration behind contrib/quickstart: a message signed on its way out, and one sealed on its way in."""
 
 import argparse
 import os
@@ -13,8 +13,9 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import judge
-from lib import postfix, verify
+from lib import postfix, readers, verify
 from lib.dns import NameServer
+from lib.dovecot import Dovecot
 from lib.postfix import Postfix
 from lib.room import Failed, Room
 from lib.seald import Mailseal
@@ -37,6 +38,29 @@ nobody has changed a letter of this on its way to you.
 
 Ann
 """
+
+RULES = """\
+mailboxes = { shared = ( ("john@demo.example", "~jim@demo.example/INBOX") ); };
+rules = (
+  { name = "bank mail"; level = "account"; owner = "john@demo.example";
+    when = ( ("From", "in", "*@bank.example,*@*.bank.example") );
+    do   = ( ("Store Encrypted in", "~jim/INBOX"), ("Discard") ); }
+);
+"""
+LETTER = b"""\
+From: Your Bank <alerts@bank.example>
+To: John <john@demo.example>
+Subject: Your new code
+Date: %s
+Message-ID: <sealed@bank.example>
+MIME-Version: 1.0
+Content-Type: text/plain; charset=us-ascii
+
+Dear John,
+
+the code is 4711. Do not show it to anybody.
+"""
+SECRET = b'4711'
 
 
 class Ink:
@@ -91,10 +115,14 @@ def set_up(room, build):
     sink = Sink(room, room.dir('inbox'))
     programs = postfix.find(room)
     milter_dir = Postfix.make_milter_dir(room, 'postfix', programs, 'nobody')
+    with Step('A private Dovecot'):
+        dovecot = Dovecot(room)
     with Step('A private Postfix, smtpd chrooted'):
-        server = Postfix(room, 'postfix', programs, sink.port)
+        server = Postfix(room, 'postfix', programs, sink.port, settings=(
+            'virtual_mailbox_domains = ' + DOMAIN, 'virtual_mailbox_maps = static:1',
+            'virtual_transport = lmtp:unix:' + dovecot.lmtp))
     mailseal = Mailseal(room, build, os.path.join(milter_dir, 'mailseal.sock'), name_server.address)
-    return name_server, sink, server, mailseal
+    return name_server, sink, dovecot, server, mailseal
 
 
 def make_domain(name_server, mailseal):
@@ -171,10 +199,77 @@ def foreign_verdicts(verifiers, message):
     return good
 
 
+def add_rule(room, mailseal):
+    print(ink.bold('A rule: what a bank sends to John goes to Jim, sealed for both'))
+    with open(mailseal.conf, 'a') as f:
+        f.write(RULES)
+    show(RULES)
+    people = {name: readers.Person(room, '%s@%s' % (name, DOMAIN)) for name in ('jim', 'john', 'ann')}
+    for name in ('jim', 'john'):
+        typed(mailseal, 'user', 'cert', 'add', people[name].address, people[name].cert, '--pin')
+    typed(mailseal, 'reload')
+    print()
+    return people
+
+
+def store(room, dovecot, server, mailseal):
+    """A message from outside; (the file that it lies in, its octets)."""
+    message = (LETTER % time.strftime('%a, %d %b %Y %H:%M:%S +0000', time.gmtime()).encode()).replace(b'\n', b'\r\n')
+    print(ink.bold('What the rule will do'))
+    typed(mailseal, 'rule', 'test', room.write('letter.eml', message))
+    print()
+    with Step('The message through Postfix, mailseald and Dovecot'):
+        with Client(server.ports['xclient'], 'ADDR=203.0.113.5 NAME=[UNAVAILABLE]') as client:
+            client.send('alerts@bank.example', ['john@' + DOMAIN], message)
+        stored = dovecot.wait('jim', 'sealed@bank.example', log=server.log)
+    return stored
+
+
+def show_stored(dovecot, mailseal, stored):
+    path = dovecot.files('jim')[0]
+    print('\n' + ink.bold('What lies on the disk'))
+    show(path)
+    head, body = judge.split(stored)
+    for field in judge.fields_of(stored):
+        text = field.decode('utf-8', 'replace').rstrip('\r\n').expandtabs()
+        if not text.startswith('Received:'):
+            show(text, '  | ')
+    lines = body.decode().split('\r\n')
+    show('\n'.join(['', lines[0], lines[1], '... %d lines more' % (len(lines) - 3)]), '  | ')
+    print()
+    print(ink.bold('Its line in the log of mailseald'))
+    show('\n'.join(mailseal.lines()[-1:]))
+    print()
+    return SECRET not in dovecot.on_disk('jim')
+
+
+def who_opens(room, people, stored):
+    """Judged by what comes out, never by an exit status."""
+    reader = readers.OpenSSL(room)
+    print(ink.bold('Who opens it') + ' (openssl cms -decrypt, each with a key of their own)')
+    good = True
+    for name, may in (('jim', True), ('john', True), ('ann', False)):
+        found = reader.open(people[name], stored)
+        opened = SECRET in found
+        good = good and opened == may
+        text = judge.split(found)[1].decode('utf-8', 'replace').strip().splitlines()[-1] if opened else 'finds nothing'
+        print('    %-8s%s' % (name, (ink.green if opened == may else ink.red)(text)))
+    print()
+    return good
+
+
+def seal(room, dovecot, server, mailseal):
+    people = add_rule(room, mailseal)
+    stored = store(room, dovecot, server, mailseal)
+    hidden = show_stored(dovecot, mailseal, stored)
+    if not who_opens(room, people, stored) or not hidden:
+        raise Failed('the message is not sealed as it should be')
+
+
 def say_how_to_go_on(room, server, mailseal):
     print('\n' + ink.bold('Still running') + ' (on loopback only)')
     show('SMTP           127.0.0.1 port %d; mail from @%s is signed' % (server.ports['smtp'], DOMAIN))
-    show('what arrives   %s' % room.file('inbox'))
+    show('what arrives   %s; mail to @%s in %s' % (room.file('inbox'), DOMAIN, room.file('dovecot', 'mail')))
     show('log            %s' % mailseal.log)
     show('the tool       %s -c %s status' % (os.path.join(mailseal.build, 'src/tool/mailseal'), mailseal.conf))
     show('stop it all    kill %d (it takes some seconds)' % os.getpid())
@@ -193,7 +288,7 @@ def leave_terminal(parent):
 
 
 def demonstrate(room, build, parent):
-    name_server, sink, server, mailseal = set_up(room, build)
+    name_server, sink, dovecot, server, mailseal = set_up(room, build)
     make_domain(name_server, mailseal)
     with Step('mailseald'):
         mailseal.start()
@@ -207,7 +302,9 @@ def demonstrate(room, build, parent):
     good = foreign_verdicts(verify.all_verifiers(room, name_server), message)
     if not good:
         raise Failed('the verdicts are not what they should be')
-    print(ink.green('Signed, and verified by everybody who was asked.'))
+    print(ink.green('Signed, and verified by everybody who was asked.') + '\n')
+    seal(room, dovecot, server, mailseal)
+    print(ink.green('Sealed: it lies on the disk, and only those open it whom the rule names.'))
     if parent is not None:
         say_how_to_go_on(room, server, mailseal)
     else:

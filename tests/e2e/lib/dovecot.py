@@ -89,6 +89,10 @@ class Dovecot:
             return found
         return wait_until(look, '<%s> in %s of %s' % (message_id, mailbox, user), limit, log)[0]
 
+    def files(self, user):
+        """Where a user's messages lie."""
+        return sorted(p for place in ('new', 'cur') for p in glob.glob(os.path.join(self.mail, user, 'Maildir', place, '*')))
+
     def on_disk(self, user):
         """Every octet of every file of a user's Maildir."""
         octets = b''
