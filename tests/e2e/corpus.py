@@ -7,7 +7,7 @@ signed, and verified by every verifier, in every canonicalization and by every r
 DKIMPY, MAIL_DKIM, OPENDKIM = 'dkimpy', 'Mail::DKIM', 'opendkim'
 
 # The roads that a message can take into the mail server.
-SMTP, SENDMAIL, BOUNCE = 'smtp', 'sendmail', 'bounce'
+SMTP, SENDMAIL, BOUNCE, REMOTE = 'smtp', 'sendmail', 'bounce', 'remote'
 
 
 class Case:
@@ -97,6 +97,15 @@ BODIES = [
                                            b'DKIM-Signature: v=1; a=rsa-sha256; b=x\r\n\r\ntext\r\n')),
     Case('body: From at the start of a line', body(b'From here on\r\n>From there\r\nFrom ann Tue Nov 24\r\n')),
     Case('body: starts with white space', body(b' text\r\n\ttext\r\n')),
+    Case('body: a CR alone ends it', body(b'text\r\nmore\r')),
+    Case('body: a bare LF starts it', body(b'\ntext\r\n')),
+    Case('body: LF CR', body(b'one\n\rtwo\n\r\r\n')),
+    Case('body: CR at the edge of 65535', body(b'1' * 65534 + b'\r' + b'2\r\n')),
+    Case('body: white space to the edge of 65535, then a line end', body(b'1' * 65500 + b' ' * 35 + b'\r\n2\r\n')),
+    Case('body: white space, CR, white space', body(b'one \r \r\n\t\r\t\r\n \r\r\n')),
+    Case('body: bare LFs at the end', body(b'text\n\n\n')),
+    Case('body: lines of 64 KB and no final CRLF', body((b'6' * 65536 + b'\r\n') * 3 + b'6' * 65535)),
+    Case('body: nothing but dots', body(b'.\r\n.\r\n')),
     Case('body: uuencoded', body(b'begin 644 x\r\n+22!A;2!A(&-A=`H \r\n`\r\nend\r\n')),
 ]
 
@@ -164,6 +173,35 @@ HEADERS = [
     Case('header: a line without a colon ends it', head() + b'this is no field\r\nand this no body line\r\n'),
     Case('header: NUL in a field of no account', fields(b'X-Odd: one\x00two\r\n')),
     Case('header: NUL in a signed field', fields(subject=b'Subject: one\x00two\r\n')),
+    Case('header: CR inside a signed field', fields(subject=b'Subject: one\rtwo\r\n')),
+    Case('header: CR at the end of a signed field', fields(subject=b'Subject: one\r\r\n')),
+    Case('header: fold of a signed field behind a CR', fields(subject=b'Subject: one\r\r\n two\r\n')),
+    Case('header: white space before the colon, and the field below', fields(b'Subject: the last\r\n',
+                                                                            subject=b'Subject : spaced\r\n')),
+    Case('header: white space before the colon, and the field above', fields(b'Subject : spaced\r\n')),
+    Case('header: folded before the colon', fields(b'X-Odd\r\n : odd\r\n')),
+    Case('header: an empty name', fields(b': nothing\r\n')),
+    Case('header: a name with a space inside', fields(b'X Odd: odd\r\n')),
+    Case('header: a name with 8-bit letters', fields(b'X-\xc3\xbc: odd\r\n')),
+    Case('header: a name with control bytes', fields(b'X-\x01\x7f: odd\r\n')),
+    Case('header: a name of 100 letters, folded at once', fields(b'X-' + b'n' * 98 + b':\r\n value\r\n')),
+    Case('header: no field at all, a colon', b':\r\n\r\n' + BODY),
+    Case('header: starts with white space', b' odd\r\n' + fields()),
+    Case('header: starts as a mailbox', b'From ann Tue Nov 24 10:00:00 2026\r\n' + fields()),
+    Case('header: starts as a quoted mailbox', b'>From ann Tue Nov 24 10:00:00 2026\r\n' + fields()),
+    Case('header: signed fields all repeated', fields(TO, SUBJECT, DATE, MSGID, MIME, MIME, b'Cc: a@sink.example\r\n',
+                                                      b'Cc: b@sink.example\r\n', b'Reply-To: ann@@D@\r\n' * 2)),
+    Case('header: List and Resent fields repeated', (b'Resent-From: ann@@D@\r\nResent-To: a@sink.example\r\n'
+                                                     b'Resent-Date: Tue, 24 Nov 2026 11:00:00 +0000\r\n'
+                                                     b'Resent-Message-ID: <r@@D@>\r\n') * 3
+         + fields(b'List-Id: <l.@D@>\r\n' * 3)),
+    Case('header: 1000 fields to sign', fields(*[b'To: user%d@sink.example\r\n' % i for i in range(1000)])),
+    Case('header: more fields to sign than one can name', fields(b'Content-Transfer-Encoding: 8bit\r\n' * 2600),
+         unsigned='too large'),
+    Case('header: 5000 fields', fields(*[b'X-F: %d\r\n' % i for i in range(5000)])),
+    Case('header: more than 10000 fields', fields(*[b'X-F: %d\r\n' % i for i in range(10000)]), unsigned='too large'),
+    Case('header: UTF-8, SMTPUTF8', fields(b'Cc: J\xc3\xb6rg <j\xc3\xb6rg@sink.example>\r\n',
+                                          subject='Subject: Grüße\r\n'.encode()), smtputf8=True),
     Case('header: over 1 MB', fields(*[b'X-Big-%d:%s\r\n' % (i, b'\r\n xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' * 1000)
                                        for i in range(30)]), unsigned='too large'),
 ]
@@ -196,6 +234,24 @@ AUTHORS = [
     Case('From: not our domain', fields(frm=b'From: eve@evil.example\r\n'), unsigned='domain not ours'),
     Case('From: our domain as the end of another', fields(frm=b'From: eve@not-@D@\r\n'), unsigned='domain not ours'),
     Case('From: a subdomain of ours', fields(frm=b'From: ann@mail.sub.@D@\r\n')),
+    Case('From: white space before the colon', fields(frm=b'From : ann@@D@\r\n')),
+    Case('From: twice, one with white space before the colon', fields(b'From\t: eve@evil.example\r\n'), unsigned='From'),
+    Case('From: group of two of one domain', fields(frm=b'From: Team: ann@@D@, Carl <carl@@D@>;\r\n')),
+    Case('From: group of two domains', fields(frm=b'From: Team: ann@@D@, eve@evil.example;\r\n'), unsigned='From'),
+    Case('From: group and a mailbox of another domain', fields(frm=b'From: Team: ann@@D@;, eve@evil.example\r\n'),
+         unsigned='From'),
+    Case('From: group of none and a mailbox', fields(frm=b'From: Nobody:;, ann@@D@\r\n')),
+    Case('From: a group in a group', fields(frm=b'From: A: B: ann@@D@;;\r\n')),
+    Case('From: route', fields(frm=b'From: <@relay.example:ann@@D@>\r\n')),
+    Case('From: comment inside the address', fields(frm=b'From: ann@(x)@D@\r\n'), unsigned='From'),
+    Case('From: comment with another address inside the address', fields(frm=b'From: ann@(eve@evil.example)@D@\r\n'),
+         unsigned='From'),
+    Case('From: dot at the end of the domain', fields(frm=b'From: ann@@D@.\r\n')),
+    Case('From: two ats', fields(frm=b'From: ann@evil.example@@D@\r\n')),
+    Case('From: CR in the name', fields(frm=b'From: Ann\r <ann@@D@>\r\n')),
+    Case('From: 1000 mailboxes of one domain', fields(b'Sender: ann@@D@\r\n', frm=b'From: ann@@D@'
+                                                      + b''.join(b',\r\n u%d@@D@' % i for i in range(999)) + b'\r\n')),
+    Case('From: many nested comments', fields(frm=b'From: ' + b'(' * 200 + b'x' + b')' * 200 + b' ann@@D@\r\n')),
     Case('From: A-labels', fields(frm=b'From: ann@xn--bcher-kva.@D@\r\n')),
     Case('From: U-labels', fields(frm='From: Jörg <jörg@bücher.@D@>\r\n'.encode()), smtputf8=True),
 ]
@@ -245,9 +301,57 @@ SIGNED = [
     Case('signed: by our domain, no longer valid', OWN + fields()),
     Case('signed: a signature that is no signature', b'DKIM-Signature: nonsense;;;=\r\n' + fields(),
          limits={OPENDKIM: 'gives no result at all when one signature cannot be read'}),
+    Case('signed: by our domain, 40 times, no longer valid', OWN * 40 + fields()),
+    Case('signed: by our domain, of a part of the body', OWN.replace(b's=gone;', b's=gone; l=5;') + fields()),
+    Case('signed: by our domain, two signatures in one field', OWN.rstrip(b'\r\n') + b'; ' + OWN[15:].strip() + b'\r\n'
+         + fields()),
+    Case('signed: with white space before the colon', OWN.replace(b'Signature:', b'Signature :') + fields()),
+    Case('signed: below the other fields', fields(FOREIGN)),
+    Case('signed: by a domain in U-labels', FOREIGN.replace(b'd=evil.example', 'd=bücher.example'.encode()) + fields(),
+         limits={OPENDKIM: 'gives no result at all when one signature cannot be read'}),
+    Case('signed: with rsa-sha1', FOREIGN.replace(b'rsa-sha256', b'rsa-sha1') + fields()),
     Case('signed: results of somebody', b'Authentication-Results: elsewhere.example; dkim=pass header.d=evil.example\r\n'
          b'ARC-Seal: i=1; a=rsa-sha256; cv=none; d=evil.example; s=x; b=AAAA\r\n' + fields()),
 ]
 
 CASES = BODIES + HEADERS + AUTHORS + CONTENT + SIGNED
+
+CR_IS_WHITE = {OPENDKIM: 'takes a CR for white space'}
+
+# Where the mail server does not mend header fields first, as it does for clients of its own network, nor line ends.
+UNMENDED = [
+    Case('unmended: plain', fields()),
+    Case('unmended: no From', fields(frm=b''), unsigned='From (missing)'),
+    Case('unmended: no field at all, a colon', b':\r\n\r\n' + BODY, unsigned='From (missing)'),
+    Case('unmended: starts with white space', b' odd\r\n' + fields(), unsigned='From (missing)'),
+    Case('unmended: no Date, no Message-ID', fields(date=b'', msgid=b'')),
+    Case('unmended: white space before the colon', fields(b'From : ann@@D@\r\n', frm=b'')),   # Postfix removes it
+    Case('unmended: a second From, with white space before the colon', fields(b'From\t: eve@evil.example\r\n'),
+         unsigned='From (more than one field)'),
+    Case('unmended: no domain', fields(frm=b'From: ann\r\n'), unsigned='From'),
+    Case('unmended: route', fields(frm=b'From: <@relay.example:ann@@D@>\r\n'), unsigned='From'),
+    Case('unmended: two ats', fields(frm=b'From: ann@evil.example@@D@\r\n'), unsigned='From'),
+    Case('unmended: comment inside the address', fields(frm=b'From: ann@(x)@D@\r\n'), unsigned='From'),
+    Case('unmended: CR in the name', fields(frm=b'From: Ann\r <ann@@D@>\r\n'), unsigned='From (cannot be read)'),
+    Case('unmended: an address as its name', fields(frm=b'From: eve@evil.example <ann@@D@>\r\n'),
+         unsigned='From (can be read in several ways)'),
+    Case('unmended: commas without end', fields(frm=b'From: ,,, ann@@D@ ,,,\r\n')),
+    Case('unmended: empty group', fields(frm=b'From: a:;\r\n'), unsigned='From (no address)'),
+    Case('unmended: only a comment', fields(frm=b'From: (ann@@D@)\r\n'), unsigned='From'),
+    Case('unmended: CR in a signed field', fields(subject=b'Subject: one\rtwo\r\n'),
+         relaxed_limits=CR_IS_WHITE),
+    Case('unmended: CR at the end of a signed field', fields(subject=b'Subject: one\r\r\n')),
+    Case('unmended: CR before a fold', fields(subject=b'Subject: one\r\r\n two\r\n')),
+    Case('unmended: CR inside body lines', body(b'one\rtwo\r\nthree\r four\r\n\r\r\n'),
+         relaxed_limits=CR_IS_WHITE),
+    Case('unmended: CR beside white space', body(b'one \r \r\n\t\r\t\r\n \r\r\n'),
+         relaxed_limits=CR_IS_WHITE),
+    Case('unmended: CR CR LF', body(b'one\r\r\ntwo\r\r\n\r\r\n')),
+    Case('unmended: CR at the edge of 65535', body(b'1' * 65534 + b'\r' + b'2\r\n'),
+         relaxed_limits=CR_IS_WHITE),
+    Case('unmended: a CR alone ends it', body(b'text\r\nmore\r')),
+    Case('unmended: bare LF', body(b'one\ntwo\r\nthree\n\nfour\n\n')),
+    Case('unmended: NUL', fields(b'X-Odd: one\x00two\r\n') + b'a\x00b\r\n'),
+    Case('unmended: domain in capitals with a dot', fields(frm=b'From: ANN@@U@.\r\n')),
+]
 

@@ -2,7 +2,7 @@
 
 import corpus
 import judge
-from corpus import BOUNCE, SENDMAIL, SMTP
+from corpus import BOUNCE, REMOTE, SENDMAIL, SMTP
 from lib.room import Failed, tail
 from lib.smtp import Client, Refused
 
@@ -22,11 +22,14 @@ class Corpus:
         self.results, self.room, self.sink = results, room, sink
         self.filtered, self.bare, self.mailseal = filtered, bare, mailseal
         self.judge = judge.Judge(verifiers)
-        self.cases = [(n, c) for n, c in enumerate(corpus.CASES) if not only or only in c.label]
+        everything = list(enumerate(corpus.CASES + corpus.UNMENDED))
+        chosen = [(n, c) for n, c in everything if not only or only in c.label]
+        self.cases = [(n, c) for n, c in chosen if n < len(corpus.CASES)]
+        self.unmended = chosen[len(self.cases):]
 
-    def by_smtp(self, postfix, domain, road=SMTP):
-        with Client(postfix.ports['smtp']) as client:
-            for number, case in self.cases:
+    def by_smtp(self, postfix, domain, road=SMTP, service='smtp', cases=None):
+        with Client(postfix.ports[service]) as client:
+            for number, case in self.cases if cases is None else cases:
                 parameters = 'SMTPUTF8 BODY=8BITMIME' if case.smtputf8 else 'BODY=8BITMIME'
                 try:
                     client.send('ann@' + domain, [address(number, domain, road)], case.message(domain), parameters)
@@ -58,15 +61,18 @@ class Corpus:
             self.by_sendmail(self.filtered, domain)
             self.by_sendmail(self.bare, domain, SENDMAIL + '-bare')
             self.by_bounce(domain)
+            self.by_smtp(self.filtered, domain, REMOTE, 'remote', self.unmended)
+            self.by_smtp(self.bare, domain, REMOTE + '-bare', 'remote', self.unmended)
         for domain in CANONICALIZATIONS:
-            self._judge(domain, SMTP)
+            self._judge(domain, SMTP, self.cases)
         for domain in WHOLE:
-            self._judge(domain, SENDMAIL)
-            self._judge(domain, BOUNCE)
+            self._judge(domain, SENDMAIL, self.cases)
+            self._judge(domain, BOUNCE, self.cases)
+            self._judge(domain, REMOTE, self.unmended)
 
-    def _judge(self, domain, road):
+    def _judge(self, domain, road, cases):
         group = 'corpus, %s, %s' % (CANONICALIZATIONS[domain], road)
-        for number, case in self.cases:
+        for number, case in cases:
             try:
                 mail = self.sink.wait(address(number, domain, road), 60)
                 faults = self._faults(number, case, mail.data, domain, road)

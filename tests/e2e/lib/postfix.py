@@ -18,6 +18,8 @@ from .room import Failed, ended, port_open, run, tail, wait_until
 SERVICES = {
     # clients on loopback, nothing said about them
     'smtp': (),
+    # clients whose header fields and line ends are left as they are
+    'remote': ('local_header_rewrite_clients=', 'cleanup_service_name=cleanup-raw'),
     # the client says who it is: XCLIENT ADDR=, NAME=, LOGIN= (the last: it has authenticated)
     'xclient': ('smtpd_authorized_xclient_hosts=127.0.0.0/8', 'mynetworks=127.0.0.0/8,192.0.2.0/24'),
     # a submission port by Postfix's own convention
@@ -72,6 +74,7 @@ in_flow_delay = 0
 MASTER_CF = """
 pickup unix n - y 1 1 pickup
 cleanup unix n - y - 0 cleanup
+cleanup-raw unix n - y - 0 cleanup -o cleanup_replace_stray_cr_lf=no
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - y 1000? 1 tlsmgr
 rewrite unix - - y - - trivial-rewrite
