@@ -57,14 +57,29 @@ static char *join(struct walk *w, struct span local, const char *name)
 	return p;
 }
 
-static bool is_listed(const struct conf_domain *d, struct span local)
+/* The order of the list: bytes, in lower case. */
+static int compare_local(const void *key, const void *element)
+{
+	const struct span *local = key;
+	const unsigned char *name = *(const unsigned char *const *)element;
+
+	for (size_t i = 0; i < local->len; i++) {
+		unsigned char c = (unsigned char)ascii_lower(local->p[i]);
+
+		if (name[i] == '\0')
+			return 1;
+		if (c != name[i])
+			return c < name[i] ? -1 : 1;
+	}
+	return name[local->len] == '\0' ? 0 : -1;
+}
+
+bool conf_domain_has_account(const struct conf_domain *d, struct span local)
 {
 	if (d->accounts == NULL)
 		return true;
-	for (const char *const *a = d->accounts; *a != NULL; a++)
-		if (span_ieq_str(local, *a))
-			return true;
-	return false;
+	return bsearch(&local, d->accounts, d->n_accounts, sizeof(*d->accounts), compare_local) !=
+	       NULL;
 }
 
 static enum rc find_place(struct walk *w, const struct mailbox *m, struct place *ret)
@@ -170,7 +185,7 @@ static enum rc add_target(struct walk *w, const struct mailbox *m, const struct 
 		return no_memory(w);
 	if (is_known(w, t.address))
 		return RC_OK;
-	if (p->domain != NULL && is_listed(p->domain, p->local)) {
+	if (p->domain != NULL && conf_domain_has_account(p->domain, p->local)) {
 		t.domain = p->domain;
 		t.account = join(w, p->local, p->domain->name);
 		if (p->detail.p != NULL)
@@ -217,23 +232,20 @@ static enum rc follow_text(struct walk *w, const char *text, struct span detail,
 {
 	const char *at = strrchr(text, '@');
 	size_t len = (size_t)(at - text);
+	struct mailbox m = {.domain = span_str(at + 1)};
 	char *local;
 
+	m.local = span_of(text, len);
 	if (detail.p == NULL)
-		return follow(
-			w,
-			&(struct mailbox){.local = span_of(text, len), .domain = span_str(at + 1)},
-			trail);
+		return follow(w, &m, trail);
 	local = arena_calloc(w->arena, len + detail.len + 2, 1);
 	if (local == NULL)
 		return no_memory(w);
 	memcpy(local, text, len);
 	local[len] = w->c->recipient_delimiter[0];
 	memcpy(local + len + 1, detail.p, detail.len);
-	return follow(w,
-		      &(struct mailbox){.local = span_of(local, len + 1 + detail.len),
-					.domain = span_str(at + 1)},
-		      trail);
+	m.local = span_of(local, len + 1 + detail.len);
+	return follow(w, &m, trail);
 }
 
 static enum rc follow_all(struct walk *w, const struct conf_alias *alias, struct span detail,

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/span.h"
 #include "base/vec.h"
 #include "conf/rules.h"
 #include "dkim/alg.h"
@@ -122,7 +123,8 @@ struct conf_domain {
 		*escrow; /* everything sealed for its accounts is sealed for it too; NULL: none */
 	const char *const
 		*accounts; /* local parts, lower case, sorted; NULL ends. NULL itself: any */
-	const char *file;  /* where it is defined */
+	size_t n_accounts;
+	const char *file; /* where it is defined */
 	unsigned line;
 };
 
@@ -208,6 +210,8 @@ struct conf *conf_free(struct conf *c);
 
 /* The domain called NAME (A-labels), by name or alias. Logarithmic. */
 const struct conf_domain *conf_domain_find(const struct conf *c, const char *name);
+/* Is LOCAL (without quotes, in any case) the local part of an account of D? Logarithmic. */
+bool conf_domain_has_account(const struct conf_domain *d, struct span local);
 /* The domain whose configuration covers mail of NAME: exact, else the nearest parent that has
  * subdomains = true. Its mode is not looked at. */
 const struct conf_domain *conf_domain_for_mail(const struct conf *c, const char *name);

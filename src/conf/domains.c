@@ -360,6 +360,12 @@ static void finish_also(struct domains *d)
 	}
 }
 
+static void count_accounts(struct conf_domain *d)
+{
+	while (d->accounts != NULL && d->accounts[d->n_accounts] != NULL)
+		d->n_accounts++;
+}
+
 void domains_finish(struct domains *d)
 {
 	size_t n = d->v.len;
@@ -369,6 +375,8 @@ void domains_finish(struct domains *d)
 		qsort(d->v.items, n, sizeof(*all), compare_domains);
 		memcpy(all, d->v.items, n * sizeof(*all));
 		vec_clear(&d->v);
+		for (size_t i = 0; i < n; i++)
+			count_accounts(&all[i]);
 		d->c->domains = all;
 		d->c->n_domains = n;
 		finish_names(d);

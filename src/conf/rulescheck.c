@@ -88,16 +88,6 @@ static const char *account_name(const struct checker *k, struct span local,
 	return p;
 }
 
-static bool is_listed(const struct conf_domain *d, struct span local)
-{
-	if (d->accounts == NULL)
-		return true;
-	for (const char *const *a = d->accounts; *a != NULL; a++)
-		if (span_ieq_str(local, *a))
-			return true;
-	return false;
-}
-
 /* TEXT ("jim", "jim@example.com") as an account; HOME: the domain of "jim". */
 static const char *find_account(const struct checker *k, const struct rule_draft *d,
 				const char *text, const struct conf_domain *home)
@@ -123,7 +113,7 @@ static const char *find_account(const struct checker *k, const struct rule_draft
 				       near != NULL ? near : "", near != NULL ? " meant?" : "");
 		return NULL;
 	}
-	if (!is_listed(found, local)) {
+	if (!conf_domain_has_account(found, local)) {
 		rules_complain(k->r, CONF_ERROR, d, NULL,
 			       "%.80s is no account: domain %s lists its accounts", text,
 			       found->name);

@@ -808,6 +808,42 @@ static const struct {
 	{"::ffff:192.0.2.0/120", "192.0.3.1", false},
 };
 
+static void test_accounts(void)
+{
+	static const struct {
+		const char *label;
+		struct span local;
+		bool is_one;
+	} locals[] = {
+		{"the first", SPAN_LIT("ann"), true},
+		{"the last", SPAN_LIT("z.\xc3\xa4"), true},
+		{"in capitals, as it was written", SPAN_LIT("JIM"), true},
+		{"in small letters", SPAN_LIT("jim"), true},
+		{"longer than the one before", SPAN_LIT("jimmy"), true},
+		{"the beginning of one", SPAN_LIT("ji"), false},
+		{"longer than one", SPAN_LIT("annn"), false},
+		{"between two", SPAN_LIT("bob"), false},
+		{"behind all", SPAN_LIT("zz\xff"), false},
+		{"a NUL behind one", SPAN_LIT("ann\0"), false},
+		{"nothing", SPAN_LIT(""), false},
+	};
+	struct conf *c = must_read("domains = ( { name = \"a.example\"; accounts = [\"john\", "
+				   "\"Jim\", \"z.\xc3\xa4\", \"jimmy\", \"ann\"]; },\n"
+				   "  { name = \"b.example\"; accounts = []; },\n"
+				   "  { name = \"c.example\"; } );");
+
+	CU_ASSERT_EQUAL(c->domains[0].n_accounts, 5);
+	for (size_t i = 0; i < COUNT_OF(locals); i++) {
+		ROW(locals[i].label);
+		CU_ASSERT_EQUAL(conf_domain_has_account(&c->domains[0], locals[i].local),
+				locals[i].is_one);
+		CU_ASSERT_FALSE(conf_domain_has_account(&c->domains[1], locals[i].local));
+		CU_ASSERT_TRUE(conf_domain_has_account(&c->domains[2], locals[i].local));
+	}
+	ROW("");
+	conf_free(c);
+}
+
 static void test_networks(void)
 {
 	for (size_t i = 0; i < COUNT_OF(network_rows); i++) {
@@ -1065,6 +1101,7 @@ int main(void)
 		{"domains: values, inherited and their own", test_domain_values},
 		{"sign.also: not for the domain itself", test_also},
 		{"the domain of a message", test_for_mail},
+		{"accounts of a domain", test_accounts},
 		{"networks", test_networks},
 		{"domains.d", test_domains_dir},
 		{"the files that were read", test_files},
