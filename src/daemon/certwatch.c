@@ -32,21 +32,22 @@ static int newly_crossed(const struct certwatch *w, const struct user_cert *c, i
 	return expiry_crossed(c->not_after, was_seen(w, c) ? w->looked : EXPIRY_NEVER, now);
 }
 
-static void say(const struct user_cert *c, int64_t now)
+static void say(const char *what, const char *fingerprint, const char *whose, int64_t not_after,
+		int64_t now)
 {
 	struct buf date;
-	int64_t days = expiry_days(c->not_after, now);
+	int64_t days = expiry_days(not_after, now);
 
 	buf_init(&date, 64);
-	if (units_show_time(c->not_after, &date, NULL) != RC_OK)
+	if (units_show_time(not_after, &date, NULL) != RC_OK)
 		date.len = 0;
 	if (days > 0)
-		log_say(LEVEL_WARNING, "certificate %.16s of %s ends in %lld day%s (%.*s)",
-			c->fingerprint, c->account, (long long)days, days == 1 ? "" : "s",
+		log_say(LEVEL_WARNING, "%s %.16s of %s ends in %lld day%s (%.*s)", what,
+			fingerprint, whose, (long long)days, days == 1 ? "" : "s",
 			SPAN_ARG(buf_span(&date)));
 	else
-		log_say(LEVEL_ERROR, "certificate %.16s of %s has ended (%.*s)", c->fingerprint,
-			c->account, SPAN_ARG(buf_span(&date)));
+		log_say(LEVEL_ERROR, "%s %.16s of %s has ended (%.*s)", what, fingerprint, whose,
+			SPAN_ARG(buf_span(&date)));
 	buf_clear(&date);
 }
 
@@ -60,13 +61,38 @@ static void say_thresholds(const struct certwatch *w, const struct user_cert_lis
 		for (size_t k = 0; k < n; k++)
 			if (newly_crossed(w, &run[k], now) >= 0 && expiry_matters(run, n, k) &&
 			    said++ < LINES_MAX)
-				say(&run[k], now);
+				say("certificate", run[k].fingerprint, run[k].account,
+				    run[k].not_after, now);
 	}
 	if (said > LINES_MAX)
 		log_say(LEVEL_WARNING,
 			"%zu more certificates end soon or have ended; \"mailseal check\" names "
 			"them",
 			said - LINES_MAX);
+}
+
+static bool escrow_was_seen(const struct certwatch *w, const struct conf_domain *d)
+{
+	const struct conf_domain *old =
+		w->seen != NULL ? conf_domain_find(w->seen->conf, d->name) : NULL;
+
+	return old != NULL && old->escrow != NULL &&
+	       strcmp(cert_fingerprint(old->escrow), cert_fingerprint(d->escrow)) == 0;
+}
+
+/* Everything that is sealed for the domain's accounts is sealed for it too. */
+static void say_escrow(const struct certwatch *w, const struct conf *conf, int64_t now)
+{
+	for (size_t i = 0; i < conf->n_domains; i++) {
+		const struct conf_domain *d = &conf->domains[i];
+
+		if (d->escrow == NULL)
+			continue;
+		if (expiry_crossed(cert_not_after(d->escrow),
+				   escrow_was_seen(w, d) ? w->looked : EXPIRY_NEVER, now) >= 0)
+			say("escrow certificate", cert_fingerprint(d->escrow), d->name,
+			    cert_not_after(d->escrow), now);
+	}
 }
 
 /* Some names, so that one knows where to begin. */
@@ -103,6 +129,7 @@ static void say_ended(const struct user_cert_list *l, int64_t now)
 void certwatch_look(struct certwatch *w, struct snapshot *snap, int64_t now)
 {
 	say_thresholds(w, snap->users, now);
+	say_escrow(w, snap->conf, now);
 	/* The first look has said it for each of them. */
 	if (w->seen != NULL && now - w->summed >= EXPIRY_DAY)
 		say_ended(snap->users, now);

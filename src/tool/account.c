@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "conf/accounts.h"
 #include "mail/address.h"
 #include "mail/domain.h"
 
@@ -18,8 +19,8 @@ static const char *join(struct arena *arena, struct span local, const char *doma
 	return name;
 }
 
-/* The parts of TEXT: a local part without quotes, and A-labels. */
-static enum rc split(const char *text, struct arena *arena, struct span *ret_local,
+/* TEXT as a local part without quotes, and a domain of A-labels in its place. */
+static enum rc split(const char *text, struct arena *arena, struct mailbox *ret,
 		     char ret_domain[DOMAIN_SIZE], struct err *err)
 {
 	struct mailbox m = {.in_group = false};
@@ -34,20 +35,8 @@ static enum rc split(const char *text, struct arena *arena, struct span *ret_loc
 			rc = err_set(err, RC_INPUT, "a control character in it");
 	if (rc != RC_OK)
 		return err_wrap(err, rc, "account '%s'", text);
-	*ret_local = m.local;
-	return RC_OK;
-}
-
-/* "john+lists@" reaches john@: certificates belong to the account. */
-static enum rc refuse_detail(const struct conf *conf, struct span local, struct err *err)
-{
-	for (size_t i = 1; i < local.len; i++)
-		if (strchr(conf->recipient_delimiter, local.p[i]) != NULL)
-			return err_set(err, RC_INPUT,
-				       "account '%.*s': the part from '%c' on is no part of an "
-				       "account (recipient_delimiter); '%.*s' is meant",
-				       SPAN_ARG(local), local.p[i],
-				       SPAN_ARG(span_sub(local, 0, i)));
+	m.domain = span_str(ret_domain);
+	*ret = m;
 	return RC_OK;
 }
 
@@ -58,33 +47,88 @@ static bool has_certificates(const struct user_cert_list *users, const char *nam
 	return users != NULL && user_cert_list_account(users, name, &n) != NULL;
 }
 
+/* Mail for the address goes there; is it one account of ours, and without more? */
+static enum rc check_targets(const struct account *a, const struct account_targets *targets,
+			     struct err *err)
+{
+	const struct account_target *t = &targets->at[0];
+
+	if (targets->n > 1)
+		return err_set(err, RC_INPUT,
+			       "account '%s': an alias of %zu addresses (%s, %s%s): name one of "
+			       "them",
+			       a->name, targets->n, t[0].address, t[1].address,
+			       targets->n > 2 ? ", ..." : "");
+	if (t->domain == NULL && t->by_alias)
+		return err_set(err, RC_INPUT,
+			       "account '%s': an alias of %s, which is no account of ours", a->name,
+			       t->address);
+	if (t->domain == NULL)
+		return err_set(err, RC_NOTFOUND,
+			       "account '%s': not among the accounts of %s (%s:%u)", a->name,
+			       a->config->name, a->config->file, a->config->line);
+	if (t->detail[0] != '\0')
+		return err_set(err, RC_INPUT,
+			       "account '%s': '%s' is a detail and no part of an account "
+			       "(recipient_delimiter); %s is meant",
+			       a->name, t->detail, t->account);
+	return RC_OK;
+}
+
+static void say_alias(struct tool *t, const char *domain, const struct account *a, bool by_alias)
+{
+	if (by_alias)
+		tool_say(t, "mailseal: that address is an alias: the account is %s\n", a->name);
+	else if (a->config != NULL && strcmp(domain, a->config->name) != 0)
+		tool_say(t, "mailseal: %s is an alias of %s: the account is %s\n", domain,
+			 a->config->name, a->name);
+}
+
+/* A is the address as it was given; it becomes the account that the configuration makes of it. */
+static enum rc resolve(const struct conf *conf, const struct mailbox *m, struct arena *arena,
+		       struct account *a, bool *ret_by_alias, struct err *err)
+{
+	struct account_targets targets;
+	enum rc rc = accounts_resolve(conf, m, arena, &targets, err);
+
+	if (rc == RC_OK)
+		rc = check_targets(a, &targets, err);
+	if (rc != RC_OK)
+		return rc;
+	*ret_by_alias = targets.at[0].by_alias;
+	if (*ret_by_alias) {
+		a->name = targets.at[0].account;
+		a->domain = strrchr(a->name, '@') + 1;
+		a->config = targets.at[0].domain;
+	}
+	return RC_OK;
+}
+
 enum rc account_read(struct tool *t, const char *text, const struct user_cert_list *users,
 		     struct arena *arena, struct account *ret, struct err *err)
 {
 	struct account a = {.config = NULL};
+	struct mailbox m = {.in_group = false};
 	char domain[DOMAIN_SIZE];
+	bool by_alias = false;
 	const struct conf *conf;
-	struct span local = SPAN_NONE;
 	enum rc rc = tool_conf(t, &conf, err);
 
 	if (rc == RC_OK)
-		rc = split(text, arena, &local, domain, err);
+		rc = split(text, arena, &m, domain, err);
 	if (rc != RC_OK)
 		return rc;
 	a.config = conf_domain_find(conf, domain);
-	a.name = join(arena, local, a.config != NULL ? a.config->name : domain);
+	a.name = join(arena, m.local, a.config != NULL ? a.config->name : domain);
 	if (a.name == NULL)
 		return err_set(err, RC_NOMEM, "out of memory");
-	a.domain = a.name + local.len + 1;
-	if (a.config == NULL && !has_certificates(users, a.name))
-		return tool_domain(t, domain, &a.config, err);
-	if (a.config != NULL)
-		rc = refuse_detail(conf, local, err);
+	a.domain = a.name + m.local.len + 1;
+	if (!has_certificates(users, a.name))
+		rc = a.config != NULL ? resolve(conf, &m, arena, &a, &by_alias, err)
+				      : tool_domain(t, domain, &a.config, err);
 	if (rc != RC_OK)
 		return rc;
-	if (a.config != NULL && strcmp(domain, a.config->name) != 0)
-		tool_say(t, "mailseal: %s is an alias of %s: the account is %s\n", domain,
-			 a.config->name, a.name);
+	say_alias(t, domain, &a, by_alias);
 	*ret = a;
 	return RC_OK;
 }

@@ -11,9 +11,11 @@ struct account {
 	const struct conf_domain *config; /* NULL: the configuration does not name the domain */
 };
 
-/* TEXT is "local@domain"; U-labels and aliases of a domain become its name, which is said. What *RET points to lies in
- * ARENA. RC_INPUT: no address, or one with a detail; RC_NOTFOUND as tool_domain(), unless USERS (may be NULL) has
- * certificates of that account: what left the configuration can still be shown and removed. */
+/* TEXT is "local@domain"; aliases of a domain become its name, an alias of one account that account, and both are said.
+ * What *RET points to lies in ARENA. An address that USERS (may be NULL) has certificates of is an account whatever the
+ * configuration says: what is not one any more can still be shown and removed. RC_INPUT: no address, one with a detail,
+ * an alias of several or of somebody elsewhere; RC_NOTFOUND: of an unknown domain, as tool_domain(), or not listed by
+ * its domain. */
 MUST_CHECK enum rc account_read(struct tool *t, const char *text,
 				const struct user_cert_list *users, struct arena *arena,
 				struct account *ret, struct err *err);

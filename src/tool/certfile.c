@@ -29,19 +29,26 @@ static const char *const advice[] = {
 	[CERT_UNTRUSTED] = "put the certificates of its issuers into the file behind it",
 };
 
-static enum cert_fault check(const struct certfile *f, const struct certfile_question *q, bool pin,
-			     char *why, size_t size)
+enum cert_fault certfile_check(const struct cert *c, struct cert *const *chain, size_t n_chain,
+			       const char *const *addresses, const struct trust_anchors *anchors,
+			       bool pinned, int64_t now, char *why, size_t why_size)
 {
 	enum cert_fault fault = CERT_ADDRESS;
 	size_t n = 0;
 
-	while (q->addresses[n] != NULL)
+	while (addresses[n] != NULL)
 		n++;
-	/* The account's own name last, so that WHY speaks of that. */
 	while (fault == CERT_ADDRESS && n-- > 0)
-		fault = cert_check(f->certs[0], f->certs + 1, f->n - 1, q->addresses[n], q->anchors,
-				   pin, q->now, why, size);
+		fault = cert_check(c, chain, n_chain, addresses[n], anchors, pinned, now, why,
+				   why_size);
 	return fault;
+}
+
+static enum cert_fault check(const struct certfile *f, const struct certfile_question *q, bool pin,
+			     char *why, size_t size)
+{
+	return certfile_check(f->certs[0], f->certs + 1, f->n - 1, q->addresses, q->anchors, pin,
+			      q->now, why, size);
 }
 
 static enum rc refuse(const struct certfile *f, enum cert_fault fault, const char *why, bool pin,

@@ -16,6 +16,11 @@ struct certfile {
 MUST_CHECK enum rc certfile_read(struct span bytes, struct certfile *ret, struct err *err);
 void certfile_clear(struct certfile *f);
 
+/* cert_check() for any of ADDRESSES (of one account, its name first; NULL ends); WHY speaks of the name. */
+enum cert_fault certfile_check(const struct cert *c, struct cert *const *chain, size_t n_chain,
+			       const char *const *addresses, const struct trust_anchors *anchors,
+			       bool pinned, int64_t now, char *why, size_t why_size);
+
 struct certfile_question {
 	const char *const *addresses; /* of the account, its name first; NULL ends */
 	const struct trust_anchors *anchors;

@@ -82,6 +82,13 @@ static void warn_of_dates(struct adding *a)
 	buf_clear(&from);
 }
 
+/* Nothing is lost by having it in good time. */
+static void warn_of_kind(struct adding *a)
+{
+	if (cert_kind(a->file.certs[0]) == CERT_EC)
+		warn(a, "the certificate is for an EC key; " USER_EC_NOT_BUILT);
+}
+
 /* An address of ours that the certificate is for. What a stranger wrote into it is shown as a command only where a shell
  * takes it as one word. */
 static const char *address_of_ours(const struct adding *a, const struct conf *conf)
@@ -250,6 +257,7 @@ static enum rc add_certificate(struct adding *a, struct err *err)
 	if (rc != RC_OK)
 		return err_wrap(err, rc, "%s", tool_arg(a->t, 1));
 	warn_of_dates(a);
+	warn_of_kind(a);
 	rc = fill_row(a, &u, err);
 	if (rc == RC_OK)
 		rc = store(a, &u, &there, err);

@@ -67,11 +67,11 @@ static bool is_listed(const struct filter *f, const char *account)
 static json_t *account_json(const struct conf *conf, const struct user_cert *run, size_t n,
 			    int64_t now)
 {
-	const struct user_cert *seals = user_sealing_now(run, n, now);
-	bool configured = conf_domain_find(conf, strrchr(run->account, '@') + 1) != NULL;
+	const struct conf_domain *d = conf_domain_find(conf, strrchr(run->account, '@') + 1);
+	const struct user_cert *seals = user_sealing_now(d, run, n, now);
 
 	return json_pack("{s:s, s:b, s:I, s:s, s:o}", "account", run->account, "configured",
-			 (int)configured, "certificates", (json_int_t)n, "state",
+			 (int)(d != NULL), "certificates", (json_int_t)n, "state",
 			 user_account_word(expiry_of_account(run, n, now)), "sealing",
 			 seals != NULL ? user_cert_json(seals, now) : json_null());
 }
@@ -79,18 +79,19 @@ static json_t *account_json(const struct conf *conf, const struct user_cert *run
 static void print_account(const struct tool *t, const struct conf *conf,
 			  const struct user_cert *run, size_t n)
 {
-	const struct user_cert *seals = user_sealing_now(run, n, tool_now(t));
-	bool configured = conf_domain_find(conf, strrchr(run->account, '@') + 1) != NULL;
+	const struct conf_domain *d = conf_domain_find(conf, strrchr(run->account, '@') + 1);
+	const struct user_cert *seals = user_sealing_now(d, run, n, tool_now(t));
 	char kind[USER_KIND_SIZE], to[USER_DATE_SIZE];
 
 	tool_print(t, "%-40s %3zu  %-9s  ", run->account, n,
 		   user_account_word(expiry_of_account(run, n, tool_now(t))));
 	if (seals != NULL)
-		tool_print(t, "%s until %s", user_kind(seals, kind),
-			   user_date(seals->not_after, to));
-	else
-		tool_print(t, "no valid certificate");
-	tool_print(t, "%s\n", configured ? "" : ", its domain is not configured");
+		tool_print(t, "%s until %s%s", user_kind(seals, kind),
+			   user_date(seals->not_after, to),
+			   seals->not_after < tool_now(t) ? ", still used" : "");
+	else if (d != NULL)
+		tool_print(t, "no certificate to seal for");
+	tool_print(t, "%s\n", d != NULL ? "" : "its domain is not configured");
 }
 
 static enum rc show_list(struct tool *t, const struct snapshot *snap, const struct filter *f,
@@ -155,7 +156,8 @@ static void print_row(const struct tool *t, const struct user_cert *c, bool seal
 
 static enum rc show_certs(struct users_work *w, struct err *err)
 {
-	const struct user_cert *seals = user_sealing_now(w->run, w->n, tool_now(w->t));
+	const struct user_cert *seals =
+		user_sealing_now(w->account.config, w->run, w->n, tool_now(w->t));
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < w->n; i++) {

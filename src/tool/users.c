@@ -87,11 +87,15 @@ const char *user_kind(const struct user_cert *c, char ret[USER_KIND_SIZE])
 	return ret;
 }
 
-const struct user_cert *user_sealing_now(const struct user_cert *run, size_t n, int64_t now)
+const struct user_cert *user_sealing_now(const struct conf_domain *d, const struct user_cert *run,
+					 size_t n, int64_t now)
 {
 	struct user_cert_choice choice = {.cert = NULL};
+	int64_t grace = d != NULL && d->seal.on_expired == FALLBACK_SEAL ? d->seal.grace : 0;
 
-	return user_cert_for_sealing(run, n, now, 0, &choice) ? choice.cert : NULL;
+	if (d == NULL || !user_cert_for_sealing(run, n, now, grace, &choice))
+		return NULL;
+	return choice.cert;
 }
 
 const char *user_state_word(const struct user_cert *c, int64_t now)

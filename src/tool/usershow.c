@@ -52,7 +52,7 @@ static enum rc chain_json(const struct users_work *w, const struct user_cert *c,
 static enum rc details_json(const struct users_work *w, const struct user_cert *c, json_t **ret,
 			    struct err *err)
 {
-	bool seals = user_sealing_now(w->run, w->n, tool_now(w->t)) == c;
+	bool seals = user_sealing_now(w->account.config, w->run, w->n, tool_now(w->t)) == c;
 	json_t *all = user_listed_json(c, seals, tool_now(w->t)), *chain = json_array();
 	struct cert *parsed = NULL;
 	enum rc rc = parse(w, c->der, &parsed, err);

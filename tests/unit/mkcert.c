@@ -2,7 +2,7 @@
  *
  *	mkcert NAME=VALUE ...
  *
- * cn (default "John"), email, subject_email, key ("p256"; as in testcert.h), usage, extended, ca=1, from and to (days from
+ * cn (default "John"), email, subject_email, key ("rsa2048"; as in testcert.h), usage, extended, ca=1, from and to (days from
  * now, "-1" and "300"; an hour less, so that nobody waits for a second to pass), issuer=FILE and out=FILE. OUT gets the
  * certificate in PEM, OUT.key its key; ISSUER is the OUT of an earlier run, self-signed without. */
 #include <openssl/pem.h>
@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 	struct testcert c = {.cn = value_of(argc, argv, "cn", "John"),
 			     .email = value_of(argc, argv, "email", NULL),
 			     .subject_email = value_of(argc, argv, "subject_email", NULL),
-			     .key = value_of(argc, argv, "key", "p256"),
+			     .key = value_of(argc, argv, "key", "rsa2048"),
 			     .usage = value_of(argc, argv, "usage", NULL),
 			     .extended = value_of(argc, argv, "extended", NULL),
 			     .ca = value_of(argc, argv, "ca", NULL) != NULL,

@@ -342,6 +342,8 @@ static struct user_cert *put(struct stored *s, const char *account, struct testc
 	struct cert *parsed;
 
 	CU_ASSERT_FATAL(i < STORED_MAX);
+	if (c->key == NULL)
+		c->key = "rsa2048";
 	c->not_before = now + from * (int64_t)DAY;
 	c->not_after = now + to * (int64_t)DAY - 3600;
 	make(c);
@@ -368,25 +370,30 @@ static void clear(struct stored *s)
 	s->list.n = 0;
 }
 
-static struct conf *read_conf(void)
+/* ESCROW: more of the first domain, or "". */
+static struct conf *read_conf(const char *escrow)
 {
 	const char *path = test_path("mailseal.conf");
 	struct err err = ERR_INIT;
 	struct conf *conf = NULL;
+	char text[2000];
 
-	ASSERT_OK(file_write_atomic(path,
-				    SPAN_LIT("domains = ( { name = \"example.com\"; aliases = "
-					     "[\"example.org\"]; } );\n"),
-				    0600, true, &err),
-		  &err);
+	snprintf(text, sizeof(text),
+		 "domains = ( { name = \"example.com\"; aliases = [\"example.org\"]; %s },\n"
+		 "  { name = \"strict.example\"; accounts = [\"ann\"];\n"
+		 "    seal = { on_expired_certificate = \"defer\"; }; } );\n"
+		 "aliases = ( (\"info@example.com\", \"john@example.com\") );\n",
+		 escrow);
+	ASSERT_OK(file_write_atomic(path, span_str(text), 0600, true, &err), &err);
 	ASSERT_OK(conf_read(path, &conf, NULL, &err), &err);
 	return conf;
 }
 
 /* What was found, as "level subject text" lines. */
-static void assert_found(struct stored *s, const char *const *want, size_t n)
+static void assert_found_with(const char *escrow, struct stored *s, const char *const *want,
+			      size_t n)
 {
-	struct conf *conf = read_conf();
+	struct conf *conf = read_conf(escrow);
 	struct findings f;
 	struct err err = ERR_INIT;
 	const struct finding *all;
@@ -410,6 +417,11 @@ static void assert_found(struct stored *s, const char *const *want, size_t n)
 	}
 	findings_clear(&f);
 	conf_free(conf);
+}
+
+static void assert_found(struct stored *s, const char *const *want, size_t n)
+{
+	assert_found_with("", s, want, n);
 }
 
 static void test_nothing_to_find(void)
@@ -452,58 +464,127 @@ static void test_nothing_to_find(void)
 	cert_unref(issuer);
 }
 
-static void test_everything_to_find(void)
+/* One certificate each, pinned. What is found, and what its text must have in it as well. */
+static const struct {
+	const char *label, *account, *email, *key;
+	int from, to;
+	const char *want, *more; /* NULL: nothing is found */
+} stored_rows[] = {
+	{"good", "john@example.com", "john@example.com", NULL, -1, 300, NULL, NULL},
+	{"31 days", "john@example.com", "john@example.com", NULL, -1, 32, NULL, NULL},
+	{"30 days", "john@example.com", "john@example.com", NULL, -1, 30,
+	 "warning john@example.com its certificate", " ends in 30 days ("},
+	{"the last day", "john@example.com", "john@example.com", NULL, -1, 1,
+	 "warning john@example.com its certificate", " ends in 1 day ("},
+	{"ended, within the grace", "john@example.com", "john@example.com", NULL, -10, -1,
+	 "error john@example.com no valid certificate any more", "and is used until"},
+	{"ended, past the grace", "john@example.com", "john@example.com", NULL, -90, -31,
+	 "error john@example.com no valid certificate any more", "the last one ended"},
+	{"ended, without any grace", "ann@strict.example", "ann@strict.example", NULL, -10, -1,
+	 "error ann@strict.example no valid certificate any more", "Z"},
+	{"to come", "john@example.com", "john@example.com", NULL, 1, 300,
+	 "note john@example.com no valid certificate before ", NULL},
+	{"an EC key", "john@example.com", "john@example.com", "p256", -1, 300,
+	 "warning john@example.com its certificate", "for an EC key"},
+	{"of another", "jim@example.com", "john@example.com", NULL, -1, 300,
+	 "warning jim@example.com its certificate", "other address: it is for john@example.com"},
+	{"an unknown domain", "a@left.example", "a@left.example", NULL, -1, 300,
+	 "note a@left.example has 1 certificate, but is no account: ", "does not name its domain"},
+	{"an account that is not listed", "bob@strict.example", "bob@strict.example", NULL, -1, 300,
+	 "note bob@strict.example has 1 certificate, but is no account: ", "does not list it"},
+	{"one that is", "ANN@strict.example", "ann@strict.example", NULL, -1, 300, NULL, NULL},
+	{"an alias", "info@example.com", "info@example.com", NULL, -1, 300,
+	 "note info@example.com has 1 certificate, but is no account: ", "it is an alias"},
+	{"a detail", "john+x@example.com", "john+x@example.com", NULL, -1, 300,
+	 "note john+x@example.com has 1 certificate, but is no account: ", "has a detail"},
+};
+
+static void test_one_of_each(void)
+{
+	static struct stored s;
+
+	for (size_t i = 0; i < COUNT_OF(stored_rows); i++) {
+		struct testcert c = {
+			.cn = "X", .email = stored_rows[i].email, .key = stored_rows[i].key};
+		const char *want = stored_rows[i].want;
+
+		ROW(stored_rows[i].label);
+		put(&s, stored_rows[i].account, &c, stored_rows[i].from, stored_rows[i].to)
+			->pinned = true;
+		assert_found(&s, &want, want != NULL);
+		if (stored_rows[i].more != NULL)
+			assert_found(&s, &stored_rows[i].more, 1);
+		clear(&s);
+	}
+	ROW("");
+}
+
+static void test_what_is_stored(void)
 {
 	static const char *const want[] = {
-		"note a@left.example has 1 certificate, but the configuration",
-		"note c@example.com no valid certificate before",
-		"error d@example.com no valid certificate any more, the last one ended",
-		"warning e@example.com its certificate",
+		"error e@example.com its certificate",
 		"error f@example.com its certificate",
 		"error g@example.com its certificate",
 		"warning h@example.com its certificate",
-		"warning i@example.com its certificate",
 	};
-	static const char *const texts[] = {NULL,
-					    NULL,
-					    NULL,
-					    " ends in 5 days",
-					    "no DER certificate: ",
-					    "it is not what the catalogue says of it",
-					    "not trusted: no path",
-					    "other address: it is for john@example.com"};
+	static const char *const more[] = {
+		"its bytes have changed; add it again",
+		"no DER certificate: ", "it is not what the catalogue says of it",
+		"not trusted: no path"};
 	static struct stored s;
-	struct testcert any[8];
+	struct testcert e = {.cn = "X", .email = "e@example.com"};
+	struct testcert f = {.cn = "X", .email = "f@example.com"};
+	struct testcert g = {.cn = "X", .email = "g@example.com"};
+	struct testcert h = {.cn = "X", .email = "h@example.com"};
+	uint8_t digest[SHA256_LEN];
+	struct user_cert *u;
 
-	for (size_t i = 0; i < COUNT_OF(any); i++)
-		any[i] = (struct testcert){.cn = "X"};
-	any[0].email = "a@left.example";
-	any[1].email = "c@example.com";
-	any[2].email = "d@example.com";
-	any[3].email = "e@example.com";
-	any[4].email = "f@example.com";
-	any[5].email = "g@example.com";
-	any[6].email = "h@example.com";
-	any[7].email = "john@example.com";
-	put(&s, "a@left.example", &any[0], -1, 300)->pinned = true;
-	put(&s, "c@example.com", &any[1], 1, 300)->pinned = true;
-	put(&s, "d@example.com", &any[2], -10, -1)->pinned = true;
-	put(&s, "e@example.com", &any[3], -1, 5)->pinned = true;
-	put(&s, "f@example.com", &any[4], -1, 300)->der = SPAN_LIT("nothing");
-	put(&s, "g@example.com", &any[5], -1, 300)->bits = 4096;
-	put(&s, "h@example.com", &any[6], -1, 300);
-	put(&s, "i@example.com", &any[7], -1, 300)->pinned = true;
+	put(&s, "e@example.com", &e, -1, 300)->der = SPAN_LIT("nothing");
+	u = put(&s, "f@example.com", &f, -1, 300);
+	u->der = SPAN_LIT("nothing");
+	ASSERT_OK(sha256_of(u->der, digest, NULL), NULL);
+	sha256_hex(digest, u->fingerprint);
+	put(&s, "g@example.com", &g, -1, 300)->bits = 4096;
+	put(&s, "h@example.com", &h, -1, 300);
 	assert_found(&s, want, COUNT_OF(want));
-	for (size_t i = 0; i < COUNT_OF(texts); i++) {
-		const char *only[1] = {texts[i]};
-		struct stored one = {.at = {s.at[i]}, .list = {.n = 1}};
+	assert_found(&s, more, COUNT_OF(more));
+	clear(&s);
+}
 
-		ROW(want[i]);
-		if (texts[i] != NULL)
-			assert_found(&one, only, 1);
+static void test_escrow(void)
+{
+	static const struct {
+		const char *label;
+		int to;
+		const char *want;
+	} escrows[] = {
+		{"good", 300, NULL},
+		{"ends soon", 5, "warning example.com its escrow certificate ends in 5 days"},
+		{"ended", -1, "error example.com its escrow certificate ended"},
+	};
+	static struct stored s;
+
+	for (size_t i = 0; i < COUNT_OF(escrows); i++) {
+		struct testcert c = {.cn = "Escrow", .key = "rsa2048"};
+		struct err err = ERR_INIT;
+		struct buf pem;
+		char setting[600];
+
+		ROW(escrows[i].label);
+		c.not_before = (int64_t)time(NULL) - 100 * (int64_t)DAY;
+		c.not_after = (int64_t)time(NULL) + escrows[i].to * (int64_t)DAY - 3600;
+		testcert_make(&c);
+		buf_init(&pem, 100000);
+		testcert_pem(&c, &pem);
+		ASSERT_OK(file_write_atomic(test_path("escrow.pem"), buf_span(&pem), 0600, true,
+					    &err),
+			  &err);
+		snprintf(setting, sizeof(setting), "escrow = \"%s\";", test_path("escrow.pem"));
+		assert_found_with(setting, &s, &escrows[i].want, escrows[i].want != NULL);
+		buf_clear(&pem);
+		testcert_free(&c);
 	}
 	ROW("");
-	clear(&s);
 }
 
 static void test_no_flood(void)
@@ -511,7 +592,7 @@ static void test_no_flood(void)
 	static struct stored s;
 	static char accounts[30][32];
 	const char *want[21];
-	struct testcert c = {.cn = "X", .email = "x@example.com"};
+	struct testcert c = {.cn = "X", .key = "p256", .email = "x@example.com"};
 
 	for (size_t i = 0; i < COUNT_OF(accounts); i++) {
 		snprintf(accounts[i], sizeof(accounts[i]), "u%02zu@left.example", i);
@@ -519,7 +600,7 @@ static void test_no_flood(void)
 	}
 	for (size_t i = 0; i < 20; i++)
 		want[i] = "note u";
-	want[20] = "note certificates 10 more accounts are of domains that are not configured";
+	want[20] = "note certificates 10 more accounts are none by the configuration";
 	assert_found(&s, want, COUNT_OF(want));
 	clear(&s);
 }
@@ -530,7 +611,9 @@ int main(void)
 		{"a file is judged", test_judged},
 		{"a key beside the certificate", test_a_key_beside},
 		{"check: nothing to find", test_nothing_to_find},
-		{"check: everything to find", test_everything_to_find},
+		{"check: one of each", test_one_of_each},
+		{"check: what is stored", test_what_is_stored},
+		{"check: escrow", test_escrow},
 		{"check: no flood", test_no_flood},
 	};
 	int status;
