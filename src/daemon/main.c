@@ -19,6 +19,7 @@
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
 #include "daemon/signals.h"
+#include "daemon/spooldir.h"
 
 /* Parsed keys kept in memory: some 10 KB each. */
 enum { KEYS_MAX = 10000 };
@@ -107,6 +108,7 @@ static enum rc open_state(struct daemon *d, struct snapshot *first, struct err *
 	d->env = (struct session_env){
 		.store = d->store, .keys = d->keys, .counters = &d->counters, .now = wall_clock};
 	d->stop_timeout = first->conf->milter_stop_timeout;
+	spooldir_prepare(first->conf);
 	return RC_OK;
 }
 

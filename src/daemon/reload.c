@@ -11,6 +11,7 @@
 #include "daemon/changes.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "daemon/spooldir.h"
 
 /* How often the catalogue is looked at, and the dates of its certificates, seconds; and how many keys are read before a
  * message asks for them. */
@@ -85,6 +86,7 @@ static enum rc load(struct reloader *r, const struct snapshot *old, struct err *
 	if (!r->env.verbose)
 		log_set_level(new_one->conf->log_level);
 	keycache_forget_failures(r->env.keys);
+	spooldir_prepare(new_one->conf);
 	snapshot_store_swap(r->env.store, new_one);
 	return RC_OK;
 }

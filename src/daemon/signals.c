@@ -33,8 +33,9 @@ enum rc signals_block(struct err *err)
 	our_signals(&set);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
 		return err_set(err, RC_IO, "block signals");
-	/* A mail server that went away is an error of write(2), not the end. */
+	/* A mail server that went away is an error of write(2), not the end; so is a file that may not grow. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	return RC_OK;
 }
 
