@@ -6,23 +6,27 @@ from .room import run
 
 
 class NameServer:
-    """Serves every name below `example.`; TXT records come in with add()."""
+    """Serves every name below `example.`; TXT records come in with add(), and by updates (RFC 2136) that are signed with
+    KEY, a (name, base64 secret) of hmac-sha256."""
 
-    def __init__(self, room):
-        self.room = room
+    def __init__(self, room, name='dns', key=None):
+        self.room, self.name = room, name
         self.port = room.port()
         self.records = []
-        room.dir('dns')
+        room.dir(name)
         self._write()
-        room.dir('dns', 'run')
-        room.dir('dns', 'storage')
-        conf = room.write('dns/knot.conf', '\n'.join([
-            'server:', '    rundir: %s' % room.file('dns', 'run'), '    listen: 127.0.0.1@%d' % self.port,
-            'database:', '    storage: %s' % room.file('dns', 'storage'),
-            'log:', '  - target: stdout', '    any: info',
-            'zone:', '  - domain: example', '    storage: %s' % room.file('dns'), '    file: zone',
-            '    zonefile-sync: -1', '    journal-content: none', '']))
-        self.process = room.start('knot', ['knotd', '-c', conf])
+        room.dir(name, 'run')
+        room.dir(name, 'storage')
+        lines = ['server:', '    rundir: %s' % room.file(name, 'run'), '    listen: 127.0.0.1@%d' % self.port,
+                 'database:', '    storage: %s' % room.file(name, 'storage'),
+                 'log:', '  - target: stdout', '    any: info']
+        if key:
+            lines += ['key:', '  - id: %s' % key[0], '    algorithm: hmac-sha256', '    secret: %s' % key[1],
+                      'acl:', '  - id: update', '    key: %s' % key[0], '    action: update']
+        lines += ['zone:', '  - domain: example', '    storage: %s' % room.file(name), '    file: zone',
+                  '    zonefile-sync: -1', '    journal-content: none'] + ['    acl: update'] * bool(key)
+        conf = room.write(name + '/knot.conf', '\n'.join(lines + ['']), mode=0o600)
+        self.process = room.start('knot-' + name, ['knotd', '-c', conf])
         self.process.wait_ready(self._answers)
 
     @property
@@ -33,7 +37,7 @@ class NameServer:
         serial = len(self.records) + 1
         head = ['$ORIGIN example.', '$TTL 60', '@ SOA ns hostmaster %d 60 60 60 60' % serial,
                 '@ NS ns', 'ns A 127.0.0.1']
-        self.room.write('dns/zone', '\n'.join(head + self.records) + '\n')
+        self.room.write(self.name + '/zone', '\n'.join(head + self.records) + '\n')
 
     def _answers(self):
         # One question for the SOA of the zone, by hand: readiness must not need a tool.
@@ -53,4 +57,4 @@ class NameServer:
         """Publish records in zone-file form (absolute names, or names that end at `example.`)."""
         self.records += [line for line in zone_lines if line.strip()]
         self._write()
-        run(['knotc', '-c', self.room.file('dns', 'knot.conf'), '-b', 'zone-reload', 'example'])
+        run(['knotc', '-c', self.room.file(self.name, 'knot.conf'), '-b', 'zone-reload', 'example'])
