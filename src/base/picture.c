@@ -97,11 +97,12 @@ bool picture_match(struct span picture, struct span text)
 		return false;
 	text = span_from(text, part.len);
 	while (span_split(&rest, '*', &part) && rest.p != NULL) {
-		found = part.len == 0 ? text.p : memmem(text.p, text.len, part.p, part.len);
-		if (found == NULL && part.len != 0)
+		if (part.len == 0)
+			continue;
+		found = part.len <= text.len ? memmem(text.p, text.len, part.p, part.len) : NULL;
+		if (found == NULL)
 			return false;
-		if (part.len != 0)
-			text = span_from(text, (size_t)(found - text.p) + part.len);
+		text = span_from(text, (size_t)(found - text.p) + part.len);
 	}
 	return span_ends(text, part);
 }

@@ -261,12 +261,11 @@ static void read_map(struct aliases_reader *a, const char *file)
 	struct err why = ERR_INIT;
 	struct buf text;
 	enum rc rc;
+	bool optional = strcmp(file, ALIAS_DEFAULT_MAP) == 0;
 
 	buf_init(&text, ALIAS_FILE_MAX);
 	rc = file_read(file, &text, &why);
-	if (rc == RC_NOTFOUND && strcmp(file, ALIAS_DEFAULT_MAP) == 0)
-		rc = RC_OK;
-	else if (rc != RC_OK)
+	if (rc != RC_OK && !(rc == RC_NOTFOUND && optional))
 		conf_problems_add(a->r->problems, CONF_ERROR, file, 0, "alias_maps: %s", why.text);
 	else if (!is_text(buf_span(&text)))
 		conf_problems_add(a->r->problems, CONF_ERROR, file, 0,

@@ -43,7 +43,7 @@ static const char *keep(struct value_reader *r, struct span s)
 {
 	char *p = value_alloc(r, s.len + 1, 1);
 
-	if (p != NULL && s.len != 0)
+	if (p != NULL && s.p != NULL)
 		memcpy(p, s.p, s.len);
 	return p;
 }

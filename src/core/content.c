@@ -87,6 +87,7 @@ static enum rc add_words(struct span text, struct buf *out, struct err *err)
 static enum rc tag_value(const char *tag, struct span old, struct arena *arena, const char **ret,
 			 struct err *err)
 {
+	bool has_old = old.p != NULL && span_trim_fold(old).len != 0;
 	struct buf out;
 	enum rc rc;
 
@@ -94,9 +95,9 @@ static enum rc tag_value(const char *tag, struct span old, struct arena *arena, 
 	rc = buf_addc(&out, ' ', err);
 	if (rc == RC_OK)
 		rc = add_words(span_str(tag), &out, err);
-	if (rc == RC_OK && span_trim_fold(old).len != 0)
+	if (rc == RC_OK && has_old)
 		rc = buf_adds(&out, is_wsp(old.p[0]) ? "\n" : "\n ", err);
-	if (rc == RC_OK && span_trim_fold(old).len != 0)
+	if (rc == RC_OK && has_old)
 		rc = buf_add(&out, old, err);
 	if (rc == RC_OK)
 		*ret = arena_strndup(arena, buf_span(&out));

@@ -126,9 +126,10 @@ static enum rc find_sender(struct bench *b)
 static int64_t size_of(const struct bench *b)
 {
 	size_t size = b->fields.bytes + strlen("\r\n") + b->body.len;
+	struct span rest = b->body, line;
 
-	for (size_t i = 0; i < b->body.len; i++)
-		size += b->body.p[i] == '\n' && (i == 0 || b->body.p[i - 1] != '\r');
+	while (span_split(&rest, '\n', &line) && rest.p != NULL)
+		size += !span_ends(line, SPAN_LIT("\r"));
 	return (int64_t)size;
 }
 
