@@ -7,7 +7,7 @@
 
 enum wish { WISH_NONE, WISH_RELOAD, WISH_STOP };
 
-/* Before the first thread: HUP, USR1, TERM and INT are blocked from here on, PIPE is ignored. */
+/* Before the first thread: HUP, USR1, TERM and INT are blocked from here on, PIPE and XFSZ are ignored. */
 MUST_CHECK enum rc signals_block(struct err *err);
 
 /* Main thread only: the next wish; WISH_NONE after WAIT_MS milliseconds without one (-1: wait for ever). */
