@@ -2,7 +2,7 @@
 
 #include <openssl/cms.h>
 #include <openssl/evp.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +32,6 @@ struct envelope {
 	bool last_was_cr;
 	struct err sink_err; /* why the sink failed: OpenSSL has no way to hand it up */
 };
-
-static BIO_METHOD *text_method;
-static pthread_once_t text_method_once = PTHREAD_ONCE_INIT;
 
 static bool flush_text(struct envelope *e)
 {
@@ -90,19 +87,30 @@ static long text_ctrl(BIO *bio, int cmd, long num, void *ptr)
 	return cmd == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-static void make_text_method(void)
+/* Made by the first who needs it, and never freed. pthread_once() would not do: what failed for want of memory must be
+ * tried again. */
+static const BIO_METHOD *text_method(void)
 {
-	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "base64 text");
+	static _Atomic(BIO_METHOD *) shared;
+	BIO_METHOD *m = atomic_load(&shared), *first = NULL;
 
-	if (m != NULL && BIO_meth_set_write_ex(m, text_write) == 1 &&
-	    BIO_meth_set_ctrl(m, text_ctrl) == 1)
-		text_method = m;
+	if (m != NULL)
+		return m;
+	m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "base64 text");
+	if (m == NULL || BIO_meth_set_write_ex(m, text_write) != 1 ||
+	    BIO_meth_set_ctrl(m, text_ctrl) != 1 ||
+	    !atomic_compare_exchange_strong(&shared, &first, m)) {
+		BIO_meth_free(m);
+		return first;
+	}
+	return m;
 }
 
 static enum rc open_out(struct envelope *e, struct err *err)
 {
-	pthread_once(&text_method_once, make_text_method);
-	if (text_method == NULL || (e->out = BIO_new(text_method)) == NULL)
+	const BIO_METHOD *method = text_method();
+
+	if (method == NULL || (e->out = BIO_new(method)) == NULL)
 		return err_openssl(err, RC_NOMEM, "cannot make an output for the envelope");
 	BIO_set_data(e->out, e);
 	BIO_set_init(e->out, 1);

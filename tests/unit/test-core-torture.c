@@ -1,4 +1,6 @@
-/* Memory runs out at each allocation in turn: a message is signed wholly, or deferred. */
+/* Memory runs out at each allocation in turn: a message is signed wholly and sealed for good, or deferred. */
+#include <openssl/bio.h>
+#include <openssl/cms.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +9,7 @@
 #include "fixture.h"
 #include "oom.h"
 #include "test.h"
+#include "testcert.h"
 
 struct field_text {
 	const char *name, *value;
@@ -20,7 +23,8 @@ struct outcome {
 	size_t n_signed;
 	bool starved;
 	bool line_shown;
-	struct buf edits;		/* as text */
+	struct buf edits;		/* as text; without the signatures of a sealed message */
+	struct buf body;		/* what it becomes; empty: it stays */
 	char signature[SIGNATURE_SIZE]; /* the last one that was made */
 };
 
@@ -28,16 +32,20 @@ static enum rc send_message(struct session *s, const struct field_text *fields, 
 			    const struct edits **ret_edits, struct err *err)
 {
 	static const uint8_t loopback[] = {127, 0, 0, 1};
+	enum verdict verdict = VERDICT_ACCEPT;
+	struct reply reply = {NULL, NULL};
 	enum session_next next;
 	enum rc rc;
 
 	session_set_leading_space(s, true);
 	rc = session_macro(s, MACRO_MTA_NAME, SPAN_LIT("mx.example.com"), err);
-
 	if (rc == RC_OK)
 		rc = session_connect(s, SPAN_LIT("localhost"), CLIENT_INET, loopback, 9, err);
 	if (rc == RC_OK)
 		rc = session_mail(s, SPAN_LIT("<joe@example.com>"), NULL, 0, err);
+	if (rc == RC_OK)
+		rc = session_rcpt(s, SPAN_LIT("<jim@sealed.example>"), NULL, 0, &verdict, &reply,
+				  err);
 	for (size_t i = 0; i < n && rc == RC_OK; i++)
 		rc = session_header(s, span_str(fields[i].name), span_str(fields[i].value), err);
 	if (rc == RC_OK)
@@ -61,16 +69,24 @@ static bool show_line(const struct record *r)
 	return shown;
 }
 
+static enum rc add_piece(void *ctx, struct span piece, struct err *err)
+{
+	return buf_add(ctx, piece, err);
+}
+
 static void keep_edits(const struct edits *edits, struct outcome *o)
 {
 	for (size_t i = 0; i < edits->v.len; i++) {
 		const struct edit *e = vec_at(&edits->v, i);
+		bool varies = edits->body != NULL && e->kind == EDIT_INSERT;
 
 		(void)!buf_addf(&o->edits, NULL, "%d %s %d:%s\n", (int)e->kind, e->name, e->index,
-				e->value != NULL ? e->value : "");
+				e->value != NULL && !varies ? e->value : "");
 		if (e->kind == EDIT_INSERT)
 			snprintf(o->signature, sizeof(o->signature), "%s", e->value);
 	}
+	if (edits->body != NULL)
+		(void)!spool_replay(edits->body, 65536, add_piece, &o->body, NULL);
 }
 
 static void run(const struct session_env *env, const struct field_text *fields, size_t n,
@@ -83,6 +99,7 @@ static void run(const struct session_env *env, const struct field_text *fields, 
 
 	*o = (struct outcome){.verdict = VERDICT_TEMPFAIL, .line_shown = true};
 	buf_init(&o->edits, 1 << 20);
+	buf_init(&o->body, 1 << 20);
 	if (session_new(env, &s, &err) != RC_OK) {
 		o->starved = oom_end();
 		return;
@@ -106,21 +123,75 @@ static const char conf_text[] =
 	"domains = ( { name = \"example.com\"; sign = { also = [\"example.net\"]; }; },\n"
 	" { name = \"example.net\"; sign = { canonicalization = \"simple/simple\"; diagnostics = "
 	"true; }; },\n"
-	" { name = \"rsa.example\"; sign = { existing = \"replace\"; }; } );\n";
+	" { name = \"rsa.example\"; sign = { existing = \"replace\"; }; },\n"
+	" { name = \"sealed.example\"; sign = { enabled = false; }; rules = (\n"
+	"   { name = \"seal\"; level = \"account\"; owner = \"jim@sealed.example\";\n"
+	"     when = ( (\"Security\", \"is not\", \"encrypted\"), (\"Subject\", \"is\", "
+	"\"secret\") );\n"
+	"     do = ( (\"Tag Subject\", \"[s]\"), (\"Store Encrypted in\", \"INBOX\"), "
+	"(\"Discard\") ); } ); } );\n";
 static const char selectors_text[] =
 	"example.com r1 rsa-sha256 active 1700000000 1700000000 rsa\n"
 	"example.com x1 ed25519-sha256 active 1700000000 1700000000 ed25519\n"
 	"example.net x1 ed25519-sha256 active 1700000000 1700000000 ed25519\n"
 	"rsa.example r1 rsa-sha256 active 1700000000 1700000000 rsa\n";
 
+static struct testcert jim = {.cn = "jim", .email = "jim@sealed.example"};
+
+static void add_jim(void)
+{
+	unsigned char *der = NULL;
+	int len;
+	struct user_cert u = {.account = "jim@sealed.example", .kind = CERT_RSA, .bits = 2048};
+	struct directory *d = NULL;
+	struct err err = ERR_INIT;
+	struct cert *c;
+
+	testcert_make(&jim);
+	c = testcert_cert(&jim);
+	len = i2d_X509(jim.x509, &der);
+	u.der = span_of(der, (size_t)len);
+	u.not_before = 1;
+	u.not_after = FIXTURE_NOW * (int64_t)2;
+	memcpy(u.fingerprint, cert_fingerprint(c), sizeof(u.fingerprint));
+	ASSERT_OK(directory_open(test_path("state"), DIRECTORY_WRITE, &d, &err), &err);
+	ASSERT_OK(d->ops->user_cert_add(d, &u, &err), &err);
+	directory_close(d);
+	cert_unref(c);
+	OPENSSL_free(der);
+}
+
+/* BODY is an envelope that Jim opens, and in it is all of the message. */
+static void check_envelope(struct span body)
+{
+	static const char plain[] = "Content-Type: text/plain\r\n\r\nbody\r\n";
+	BIO *text = BIO_new_mem_buf(body.p, (int)body.len), *base64 = BIO_new(BIO_f_base64());
+	BIO *out = BIO_new(BIO_s_mem());
+	CMS_ContentInfo *cms = d2i_CMS_bio(BIO_push(base64, text), NULL);
+	char *opened = NULL;
+	long len;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(cms);
+	CU_ASSERT_EQUAL(CMS_decrypt(cms, jim.pkey, jim.x509, NULL, out, 0), 1);
+	len = BIO_get_mem_data(out, &opened);
+	ASSERT_SPAN(span_of(opened, (size_t)len), SPAN_LIT(plain));
+	CMS_ContentInfo_free(cms);
+	BIO_free(out);
+	BIO_free_all(base64);
+}
+
 static void check_outcome(const struct outcome *o, const struct outcome *want)
 {
 	if (o->verdict == VERDICT_ACCEPT) {
 		CU_ASSERT_EQUAL(o->n_signed, want->n_signed);
 		CU_ASSERT_TRUE(span_eq(buf_span(&o->edits), buf_span(&want->edits)));
+		CU_ASSERT_EQUAL(o->body.len != 0, want->body.len != 0);
+		if (o->body.len != 0)
+			check_envelope(buf_span(&o->body));
 	} else {
 		CU_ASSERT_EQUAL(o->n_signed, 0);
 		CU_ASSERT_EQUAL(o->edits.len, 0);
+		CU_ASSERT_EQUAL(o->body.len, 0);
 	}
 	CU_ASSERT_TRUE(o->starved || (o->verdict == VERDICT_ACCEPT && o->line_shown));
 }
@@ -132,6 +203,7 @@ struct scene {
 	bool keys_are_read;
 	long step; /* every n-th allocation: OpenSSL makes some thousand to read a key */
 	size_t n_signed;
+	bool sealed;
 };
 
 /* The keys are read by each message, or were before the first one. */
@@ -143,7 +215,8 @@ static void set_scene(const struct scene *scene, struct session_env *env, struct
 	run(env, scene->fields, scene->n, ret);
 	CU_ASSERT_EQUAL(ret->verdict, VERDICT_ACCEPT);
 	CU_ASSERT_EQUAL(ret->n_signed, scene->n_signed);
-	CU_ASSERT_EQUAL(ret->edits.len != 0, scene->n_signed != 0);
+	CU_ASSERT_EQUAL(ret->edits.len != 0, scene->n_signed != 0 || scene->sealed);
+	CU_ASSERT_EQUAL(ret->body.len != 0, scene->sealed);
 	if (scene->keys_are_read)
 		keycache_free(env->keys);
 }
@@ -167,6 +240,7 @@ static void fail_each_allocation(const struct session_env *shared, const struct 
 		run(&env, scene->fields, scene->n, &got);
 		check_outcome(&got, &want);
 		buf_clear(&got.edits);
+		buf_clear(&got.body);
 		if (scene->keys_are_read)
 			keycache_free(env.keys);
 	} while (got.starved);
@@ -175,6 +249,7 @@ static void fail_each_allocation(const struct session_env *shared, const struct 
 	if (!scene->keys_are_read)
 		keycache_free(env.keys);
 	buf_clear(&want.edits);
+	buf_clear(&want.body);
 	memcpy(signature, want.signature, sizeof(want.signature));
 }
 
@@ -193,28 +268,49 @@ static void test_every_allocation(void)
 		 " v=1; a=rsa-sha256; d=rsa.example; s=r0; h=from; bh=eA==; b=eA=="},
 		{"From", " joe@rsa.example"},
 	};
+	static const struct field_text to_jim[] = {
+		{"From", " x@other.example"},
+		{"Subject", " secret"},
+		{"Content-Type", " text/plain"},
+	};
+	static const struct field_text from_us_to_jim[] = {
+		{"From", " joe@example.net"},
+		{"Subject", " secret"},
+		{"Content-Type", " text/plain"},
+	};
 	static const struct scene scenes[] = {
-		{"a signature is there already", fields, COUNT_OF(fields), false, 1, 3},
-		{"none is there", fields + 1, COUNT_OF(fields) - 1, false, 1, 3},
-		{"a signature is replaced", of_rsa, COUNT_OF(of_rsa), false, 1, 1},
-		{"an RSA key is read first", of_rsa, COUNT_OF(of_rsa), true, 3, 1},
-		{"three keys are read first", fields + 1, COUNT_OF(fields) - 1, true, 101, 3},
-		{"an Ed25519 key is read first", of_ed, COUNT_OF(of_ed), true, 3, 1},
+		{"sealed", to_jim, COUNT_OF(to_jim), false, 1, 0, true},
+		{"a signature is there already", fields, COUNT_OF(fields), false, 1, 3, false},
+		{"none is there", fields + 1, COUNT_OF(fields) - 1, false, 1, 3, false},
+		{"a signature is replaced", of_rsa, COUNT_OF(of_rsa), false, 1, 1, false},
+		{"sealed and signed", from_us_to_jim, COUNT_OF(from_us_to_jim), false, 1, 1, true},
+		{"an RSA key is read first", of_rsa, COUNT_OF(of_rsa), true, 3, 1, false},
+		{"three keys are read first", fields + 1, COUNT_OF(fields) - 1, true, 101, 3,
+		 false},
+		{"an Ed25519 key is read first", of_ed, COUNT_OF(of_ed), true, 3, 1, false},
 	};
 	char signature[SIGNATURE_SIZE] = "";
 	const struct field_text signed_already[] = {{"DKIM-Signature", signature}, of_ed[0]};
-	const struct scene last = {
-		"it is signed already", signed_already, COUNT_OF(signed_already), false, 1, 0};
+	const struct scene last = {"it is signed already",
+				   signed_already,
+				   COUNT_OF(signed_already),
+				   false,
+				   1,
+				   0,
+				   false};
 	struct fixture fixture;
 	struct err err = ERR_INIT;
 
 	ASSERT_OK(fixture_open(&fixture, test_dir(), span_str(conf_text), span_str(selectors_text),
 			       &err),
 		  &err);
+	add_jim();
+	ASSERT_OK(fixture_reload(&fixture, span_str(conf_text), &err), &err);
 	for (size_t i = 0; i < COUNT_OF(scenes); i++)
 		fail_each_allocation(&fixture.env, &scenes[i], signature);
 	fail_each_allocation(&fixture.env, &last, signature);
 	fixture_close(&fixture);
+	testcert_free(&jim);
 }
 
 int main(void)
