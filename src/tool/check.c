@@ -2,6 +2,7 @@
 #include "directory/keystore.h"
 #include "tool/findings.h"
 #include "tool/leftover.h"
+#include "tool/rulecheck.h"
 #include "tool/selector.h"
 #include "tool/tool.h"
 #include "tool/users.h"
@@ -186,9 +187,10 @@ static enum rc check_list(struct state_check *c, struct err *err)
 		rc = check_domain(c, &c->conf->domains[i], err);
 	if (rc == RC_OK)
 		rc = check_left_domains(c, err);
-	return rc == RC_OK ? user_check(c->conf, c->users, tool_anchors_file(c->t), tool_now(c->t),
-					&c->f, err)
-			   : rc;
+	if (rc == RC_OK)
+		rc = user_check(c->conf, c->users, tool_anchors_file(c->t), tool_now(c->t), &c->f,
+				err);
+	return rc == RC_OK ? rule_check(c->conf, c->users, tool_now(c->t), &c->f, err) : rc;
 }
 
 static enum rc no_catalogue(struct state_check *c, struct err *err)
