@@ -226,8 +226,40 @@ enum rc route_decide(struct evidence *evidence, const struct route_recipient *re
 	return rc == RC_OK && r.need == NEED_NOTHING ? conclude(&r) : rc;
 }
 
+/* Who can open a content, and what is done to its header, as one text. */
+static enum rc describe(struct router *r, const struct route_content *c, struct buf *out)
+{
+	enum rc rc =
+		buf_addf(out, r->err, "%s|%s|%s", c->seal ? "sealed" : "clear",
+			 c->tag != NULL ? c->tag : "", c->quarantine != NULL ? c->quarantine : "");
+
+	for (size_t i = 0; i < c->n_added && rc == RC_OK; i++)
+		rc = buf_addf(out, r->err, "|%s:%s", c->added[i].name, c->added[i].value);
+	for (size_t i = 0; c->seal && i < c->n_certs && rc == RC_OK; i++)
+		rc = buf_addf(out, r->err, "|%s", c->certs[i]->fingerprint);
+	for (size_t i = 0; c->seal && i < c->n_escrow && rc == RC_OK; i++)
+		rc = buf_addf(out, r->err, "|%p", (const void *)c->escrow[i]);
+	return rc;
+}
+
+static enum rc describe_all(struct router *r, const char **ret)
+{
+	const struct vec *v = &r->route->contents;
+	struct buf out;
+	enum rc rc = RC_OK;
+
+	buf_init(&out, 1 << 20);
+	for (size_t i = 0; i < v->len && rc == RC_OK; i++)
+		rc = describe(r, vec_at(v, i), &out);
+	if (rc == RC_OK)
+		*ret = arena_strndup(r->arena, buf_span(&out));
+	buf_clear(&out);
+	return rc == RC_OK && *ret == NULL ? route_no_memory(r) : rc;
+}
+
 enum rc route_early(struct evidence *evidence, const struct route_recipient *recipient,
-		    enum route_outcome *ret, const char **ret_text, struct err *err)
+		    enum route_outcome *ret, const char **ret_text, const char **ret_content,
+		    struct err *err)
 {
 	const struct mods none = {.n_added = 0};
 	struct route route;
@@ -238,12 +270,13 @@ enum rc route_early(struct evidence *evidence, const struct route_recipient *rec
 	router_init(&r, evidence, recipient, 1, &route, NULL, err);
 	rc = run_recipient(&r, 0, &none);
 	*ret = ROUTE_PASS;
-	*ret_text = NULL;
+	*ret_text = *ret_content = NULL;
 	if (rc == RC_OK && r.defer != NULL) {
 		*ret = ROUTE_DEFER;
 		*ret_text = r.defer;
-	} else if (rc == RC_OK && r.need == NEED_NOTHING && r.reject != NULL &&
-		   route.deliveries.len == 0) {
+	} else if (rc == RC_OK && r.need == NEED_NOTHING && route.deliveries.len != 0) {
+		rc = describe_all(&r, ret_content);
+	} else if (rc == RC_OK && r.need == NEED_NOTHING && r.reject != NULL) {
 		*ret = ROUTE_REJECT;
 		*ret_text = r.reject;
 	}

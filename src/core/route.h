@@ -100,8 +100,10 @@ MUST_CHECK enum rc route_decide(struct evidence *evidence, const struct route_re
 				struct route_trace *trace, struct err *err);
 
 /* At RCPT: must this one recipient be refused already, whatever the message says? EVIDENCE without header. *RET is
- * ROUTE_PASS, ROUTE_REJECT or ROUTE_DEFER with *RET_TEXT. */
+ * ROUTE_PASS, ROUTE_REJECT or ROUTE_DEFER with *RET_TEXT. With ROUTE_PASS *RET_CONTENT tells what this recipient's content
+ * will be, where that is certain: equal texts stand for equal contents; NULL: it depends on the message. */
 MUST_CHECK enum rc route_early(struct evidence *evidence, const struct route_recipient *recipient,
-			       enum route_outcome *ret, const char **ret_text, struct err *err);
+			       enum route_outcome *ret, const char **ret_text,
+			       const char **ret_content, struct err *err);
 
 #endif

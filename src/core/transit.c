@@ -88,6 +88,16 @@ static bool is_smtp(const struct facts *f)
 	return (f->client == CLIENT_INET || f->client == CLIENT_INET6) && f->port != 0;
 }
 
+/* Two recipients with contents of their own in one message would need a copy of it. */
+static bool needs_own_message(struct transit *t, const char *content)
+{
+	if (content == NULL || t->facts->auth_authen.len != 0)
+		return false;
+	if (t->content == NULL)
+		t->content = content;
+	return strcmp(t->content, content) != 0;
+}
+
 static enum rc early(struct transit *t, const struct route_recipient *r, int64_t now,
 		     enum verdict *ret, struct reply *ret_reply, struct err *err)
 {
@@ -99,11 +109,20 @@ static enum rc early(struct transit *t, const struct route_recipient *r, int64_t
 			     .now = now,
 			     .arena = t->values};
 	enum route_outcome outcome;
-	const char *text;
-	enum rc rc = route_early(&e, r, &outcome, &text, err);
+	const char *text, *content;
+	enum rc rc = route_early(&e, r, &outcome, &text, &content, err);
 
-	if (rc != RC_OK || outcome == ROUTE_PASS)
+	if (rc != RC_OK)
 		return rc;
+	if (outcome == ROUTE_PASS && needs_own_message(t, content)) {
+		*ret = VERDICT_TEMPFAIL;
+		*ret_reply = (struct reply){
+			"4.5.3",
+			"it needs another content than the recipients before it: a message of its "
+			"own, since copies (deliver.reentry) are not built yet"};
+	}
+	if (outcome == ROUTE_PASS)
+		return RC_OK;
 	*ret = outcome == ROUTE_REJECT ? VERDICT_REJECT : VERDICT_TEMPFAIL;
 	*ret_reply = (struct reply){outcome == ROUTE_REJECT ? "5.7.1" : "4.7.5", text};
 	return RC_OK;

@@ -56,6 +56,7 @@ struct transit {
 	struct arena *values; /* of conditions */
 	struct evidence evidence;
 	struct vec recipients; /* of struct route_recipient */
+	const char *content;   /* of those, as far as it was certain at RCPT; or NULL */
 	enum evidence_need need;
 	struct spool *waiting;
 	struct buf beginning;
@@ -71,7 +72,8 @@ MUST_CHECK enum rc transit_begin(struct transit *t, const struct snapshot *snap,
 				 struct keycache *keys, const struct facts *facts,
 				 const struct fields *fields, struct arena *arena, struct err *err);
 /* A recipient; ACCEPT false: it is refused with REPLY for itself alone (VERDICT_REJECT or VERDICT_TEMPFAIL), and forgotten.
- * That happens in SMTP sessions only. */
+ * That happens in SMTP sessions only. From a mail server (no AUTH), a recipient who certainly needs another content than
+ * one before is put off with 4.5.3 (RFC 5321 4.5.3.1.10): it comes in a message of its own, and no copy is needed. */
 MUST_CHECK enum rc transit_rcpt(struct transit *t, struct span given, const struct span *args,
 				size_t n_args, int64_t now, enum verdict *ret,
 				struct reply *ret_reply, struct err *err);

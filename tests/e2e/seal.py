@@ -267,8 +267,8 @@ class Mailboxes:
         self.row('encrypted already: as it came', [] if same and 'encrypted already' in line else [line])
 
     def _copies(self):
-        self._refused('two accounts, two contents: deferred until copies are built',
-                      ['jim@store.example', 'john@store.example'], '451', 'deliver.reentry')
+        self._refused('two accounts, two contents: the second one is to come in a message of its own',
+                      ['jim@store.example', 'john@store.example'], '452 4.5.3', 'deliver.reentry')
 
     def _reload(self):
         """A rule comes while the client's connection, and so Postfix's to us, is open."""
