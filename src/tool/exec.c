@@ -29,6 +29,7 @@ NORETURN static void become_program(const char *const *argv, int out, int talk)
 	int null = open("/dev/null", O_RDONLY);
 
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	widen_path();
 	if (null >= 0 && dup2(null, 0) >= 0 && dup2(out, 1) >= 0 && dup2(talk, 2) >= 0)
 		execvp(argv[0], (char *const *)argv);

@@ -61,6 +61,27 @@ void tool_clear(struct tool *t)
 	buf_clear(&t->next);
 }
 
+static void mask_signals(int how)
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < COUNT_OF(signals); i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(how, &set, NULL);
+}
+
+void tool_hold_signals(void)
+{
+	mask_signals(SIG_BLOCK);
+}
+
+void tool_release_signals(void)
+{
+	mask_signals(SIG_UNBLOCK);
+}
+
 static enum rc run_verb(struct tool *t, void *ctx UNUSED, struct buf *reply UNUSED, struct err *err)
 {
 	return t->verb->run(t, err);

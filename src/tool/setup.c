@@ -255,18 +255,6 @@ static enum rc setup_domain(struct setup *s, bool conf_there, bool *ret_there, s
 	return step(s, "domain", STEP_OK, err, "%s (%s:%u)", s->domain, d->file, d->line);
 }
 
-static enum rc make_state_dir(struct setup *s, const struct conf *conf, struct err *err)
-{
-	const struct passwd *pw = geteuid() == 0 ? getpwnam(conf->user) : NULL;
-	enum rc rc;
-
-	if (geteuid() == 0 && pw == NULL)
-		return RC_OK; /* tool_as_user() says what is missing, and how to make it */
-	rc = undo_mkdirs(&s->undo, conf->state_dir, 0700, pw != NULL ? pw->pw_uid : (uid_t)-1,
-			 pw != NULL ? pw->pw_gid : (gid_t)-1, err);
-	return rc == RC_OK ? step(s, "state", STEP_MADE, err, "%s", conf->state_dir) : rc;
-}
-
 /* Whether the state directory is fit is the business of whoever uses it; here it only has to be there. */
 static enum rc setup_state(struct setup *s, struct err *err)
 {
@@ -284,7 +272,8 @@ static enum rc setup_state(struct setup *s, struct err *err)
 		return step(s, "state", STEP_OK, err, "%s", conf->state_dir);
 	if (tool_dry_run(s->t))
 		return step(s, "state", STEP_TODO, err, "%s would be made", conf->state_dir);
-	return make_state_dir(s, conf, err);
+	rc = tool_make_state_dir(s->t, &s->undo, err);
+	return rc == RC_OK ? step(s, "state", STEP_MADE, err, "%s", conf->state_dir) : rc;
 }
 
 /* "a, b" of a list of strings. */

@@ -67,6 +67,7 @@ extern const struct tool_verb tool_verbs_domain[];
 extern const struct tool_verb tool_verbs_help[];
 extern const struct tool_verb tool_verbs_message[];
 extern const struct tool_verb tool_verbs_postfix[];
+extern const struct tool_verb tool_verbs_restore[];
 extern const struct tool_verb tool_verbs_rule[];
 extern const struct tool_verb tool_verbs_selector[];
 extern const struct tool_verb tool_verbs_setup[];
@@ -121,6 +122,16 @@ MUST_CHECK enum rc tool_directory(struct tool *t, enum directory_mode mode, stru
 /* After a change of state: poke the daemon's control socket so that it reloads. Silent when none is running;
  * says on stderr why when the daemon refused the new state. Nothing with --dry-run. */
 void tool_poke_daemon(struct tool *t);
+
+/* Make state_dir where it is missing, for the configured user when run by root. (Without such an account nothing is
+ * made: tool_as_user() says what is missing, and how to make it.) */
+struct undo;
+MUST_CHECK enum rc tool_make_state_dir(struct tool *t, struct undo *undo, struct err *err);
+
+/* From here on an interrupt waits, so that what must be done as a whole leaves nothing half-done; until the other call,
+ * which is made on every way out. */
+void tool_hold_signals(void);
+void tool_release_signals(void);
 
 /* What FN may append to its REPLY below: findings about 100,000 domains take a twentieth of it. */
 #define TOOL_REPLY_MAX ((size_t)1 << 29)

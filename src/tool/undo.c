@@ -9,9 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A key file for each selector, in two places, is the most that is made at once. */
+enum { PATHS_MAX = 100000000 };
+
 void undo_init(struct undo *u)
 {
-	vec_init(&u->paths, sizeof(char *), 1000);
+	vec_init(&u->paths, sizeof(char *), PATHS_MAX);
 }
 
 void undo_clear(struct undo *u)
@@ -33,7 +36,7 @@ void undo_all(struct undo *u)
 }
 
 /* A place for PATH, before anything is made: there must be nothing that cannot be undone. */
-static enum rc remember(struct undo *u, const char *path, struct err *err)
+enum rc undo_remember(struct undo *u, const char *path, struct err *err)
 {
 	char *copy = strdup(path);
 	char **place = copy != NULL ? vec_push(&u->paths) : NULL;
@@ -56,7 +59,7 @@ static void forget_last(struct undo *u)
 enum rc undo_write(struct undo *u, const char *path, struct span content, mode_t mode,
 		   struct err *err)
 {
-	enum rc rc = remember(u, path, err);
+	enum rc rc = undo_remember(u, path, err);
 
 	if (rc != RC_OK)
 		return rc;
@@ -69,7 +72,7 @@ enum rc undo_write(struct undo *u, const char *path, struct span content, mode_t
 static enum rc make_one(struct undo *u, const char *path, mode_t mode, uid_t uid, gid_t gid,
 			struct err *err)
 {
-	enum rc rc = remember(u, path, err);
+	enum rc rc = undo_remember(u, path, err);
 
 	if (rc != RC_OK)
 		return rc;

@@ -19,6 +19,8 @@ void undo_clear(struct undo *u);
 /* Remove all, the last first; a directory only when it is empty. Failures are passed over. */
 void undo_all(struct undo *u);
 
+/* PATH is going to be made by other means: undo_all() removes it, if it is there then. */
+MUST_CHECK enum rc undo_remember(struct undo *u, const char *path, struct err *err);
 /* Write the new file PATH; RC_EXISTS when it is there. */
 MUST_CHECK enum rc undo_write(struct undo *u, const char *path, struct span content, mode_t mode,
 			      struct err *err);

@@ -1,4 +1,5 @@
 #include "tool/frame.h"
+#include "tool/undo.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -36,6 +37,20 @@ static enum rc find_account(struct tool *t, const struct conf *conf, struct pass
 		  conf->user);
 	return err_set(err, RC_CONF, "user '%s' of %s: there is no such account", conf->user,
 		       conf->file);
+}
+
+enum rc tool_make_state_dir(struct tool *t, struct undo *undo, struct err *err)
+{
+	const struct conf *conf;
+	const struct passwd *pw = NULL;
+	enum rc rc = tool_conf(t, &conf, err);
+
+	if (rc == RC_OK && geteuid() == 0 && (pw = getpwnam(conf->user)) == NULL)
+		return RC_OK;
+	return rc == RC_OK ? undo_mkdirs(undo, conf->state_dir, 0700,
+					 pw != NULL ? pw->pw_uid : (uid_t)-1,
+					 pw != NULL ? pw->pw_gid : (gid_t)-1, err)
+			   : rc;
 }
 
 /* The configured user, or whoever owns the state. */
