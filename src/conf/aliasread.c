@@ -265,6 +265,8 @@ static void read_map(struct aliases_reader *a, const char *file)
 
 	buf_init(&text, ALIAS_FILE_MAX);
 	rc = file_read(file, &text, &why);
+	if (rc == RC_OK)
+		value_remember_file(a->r, file);
 	if (rc != RC_OK && !(rc == RC_NOTFOUND && optional))
 		conf_problems_add(a->r->problems, CONF_ERROR, file, 0, "alias_maps: %s", why.text);
 	else if (!is_text(buf_span(&text)))

@@ -378,7 +378,8 @@ static enum rc read_all(struct loader *l, struct err *err)
 					  .group = "",
 					  .domain = NULL,
 					  .rules = &l->drafts,
-					  .certs = &l->c->certs};
+					  .certs = &l->c->certs,
+					  .files = &l->files};
 	rules_drafts_init(&l->drafts);
 	domains_init(&l->domains, &l->reader, l->c);
 	rc = read_defaults(l, err);

@@ -131,8 +131,8 @@ struct conf_domain {
 struct conf {
 	struct arena *arena;
 	const char *file; /* the main file, as given */
-	/* Every file that was read, in that order: the main file, domains.d, and what they include (once for each
-	 * @include that names it). Paths as the reader opened them. */
+	/* Every file that was read, in no special order: the main file, domains.d, what they include, maps of aliases,
+	 * certificates of escrow; as often as it was read. Paths as the reader opened them. */
 	const char *const *files;
 	size_t n_files;
 

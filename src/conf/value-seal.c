@@ -109,6 +109,8 @@ static struct cert *leaf_of(struct value_reader *r, const struct schema_key *k,
 	buf_init(&bytes, ESCROW_FILE_MAX);
 	rc = file_read(n->u.text, &bytes, &why);
 	if (rc == RC_OK)
+		value_remember_file(r, n->u.text);
+	if (rc == RC_OK)
 		rc = cert_read_bundle(buf_span(&bytes), &all, &count, &why);
 	if (rc == RC_OK)
 		leaf = cert_ref(all[0]);

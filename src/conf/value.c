@@ -114,6 +114,17 @@ const char *value_strdup(struct value_reader *r, const char *s)
 	return p != NULL ? strcpy(p, s) : NULL;
 }
 
+void value_remember_file(struct value_reader *r, const char *path)
+{
+	const char *copy = value_strdup(r, path);
+	const char **place = copy != NULL ? vec_push(r->files) : NULL;
+
+	if (place == NULL)
+		r->problems->lost = true;
+	else
+		*place = copy;
+}
+
 void value_bool(struct value_reader *r, const struct schema_key *k, const struct node *n, void *to)
 {
 	if (n->type != NODE_BOOL)

@@ -19,6 +19,7 @@ struct value_reader {
 	const char *domain;	    /* whose settings are read; NULL: the global ones */
 	struct rules_drafts *rules; /* what waits until all domains are known */
 	struct vec *certs;	    /* of struct cert *: the configuration's */
+	struct vec *files;	    /* of const char *: what was read beside the texts themselves */
 };
 
 /* "sign.expire: TEXT", "domain example.com: sign.expire: TEXT". */
@@ -35,6 +36,8 @@ bool value_is_texts(struct value_reader *r, const struct schema_key *k, const st
 /* Memory of the arena; NULL is remembered as lost. */
 void *value_alloc(struct value_reader *r, size_t count, size_t size);
 const char *value_strdup(struct value_reader *r, const char *s);
+/* A setting names the file PATH, which was read: for conf->files. */
+void value_remember_file(struct value_reader *r, const char *path);
 
 /* conf/value.c */
 schema_read value_bool;	   /* bool */

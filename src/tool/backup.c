@@ -464,19 +464,18 @@ const struct tool_verb tool_verbs_backup[] = {
 		.min_args = 1,
 		.max_args = 1,
 		.summary = "Write catalogue, keys and configuration into one file",
-		.help = "FILE is new, readable by its owner alone, and holds private keys. It "
-			"has\n"
+		.help = "FILE is new, readable by its owner alone, and holds private keys. It has\n"
 			"a copy of the catalogue of one moment, also while another command "
 			"changes\n"
-			"it; every key, those in the trash too; mailseal.conf, domains.d and "
-			"what\n"
-			"they include. Programs and key files that settings only name are not "
-			"in it.\n"
+			"it; every key, those in the trash too; and all files that the\n"
+			"configuration was read from: mailseal.conf, domains.d, what they "
+			"include,\n"
+			"maps of aliases, certificates of escrow. Hooks and TSIG keys are not in\n"
+			"it.\n"
 			"\n"
 			"It gets its name when it has been read back and checked: whatever fails,\n"
-			"nothing stays behind. Exit status 1 when FILE is there already, and when "
-			"it\n"
-			"was made, but a selector has no key file.\n"
+			"nothing stays behind. Exit status 1 when FILE is there already, and when\n"
+			"it was made, but a selector has no key file.\n"
 			"\n"
 			"Example: mailseal backup /root/mailseal-$(date +%F).backup\n",
 		.flags = TOOL_WRITES,

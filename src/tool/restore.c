@@ -164,18 +164,17 @@ const struct tool_verb tool_verbs_restore[] = {
 		.min_args = 1,
 		.max_args = 1,
 		.summary = "Bring catalogue and keys back from a backup",
-		.help = "FILE, or standard input (-), is what \"mailseal backup\" has made. All of "
-			"it is\n"
-			"checked before anything is done. Where state_dir holds selectors or keys, "
-			"--force\n"
-			"is needed: what was there is kept in state_dir/before-restore-TIME, laid "
-			"out\n"
-			"as a state directory, for you to remove.\n"
+		.help = "FILE, or standard input (-), is what \"mailseal backup\" has made. All "
+			"of\n"
+			"it is checked before anything is done. Where state_dir holds selectors "
+			"or\n"
+			"keys, --force is needed: what was there is kept in\n"
+			"state_dir/before-restore-TIME, laid out as a state directory, for you to\n"
+			"remove.\n"
 			"\n"
 			"Names of selectors that were used here stay reserved, and keys that were\n"
-			"revoked here stay revoked. Configuration files are yours and never "
-			"rewritten:\n"
-			"--config-to writes those of FILE where you can compare them.\n"
+			"revoked here stay revoked. Configuration files are yours and never\n"
+			"rewritten: --config-to writes those of FILE where you can compare them.\n"
 			"\n"
 			"Example: mailseal restore /root/mailseal.backup --dry-run\n",
 		.options = restore_options,

@@ -915,13 +915,20 @@ static void test_domains_dir(void)
 /* What a backup must take along. */
 static void test_files(void)
 {
-	static const char *const want[] = {"files/mailseal.conf",     "files/one.inc",
-					   "files/domains.d/two.inc", "files/domains.d/a.conf",
-					   "files/domains.d/two.inc", "files/domains.d/b.conf"};
-	const char *main_file = make_site("files", "@include \"one.inc\"\nuser = \"nobody\";\n");
+	static const char *const want[] = {
+		"files/mailseal.conf",	  "files/one.inc",	     "files/domains.d/two.inc",
+		"files/domains.d/a.conf", "files/domains.d/two.inc", "files/domains.d/b.conf",
+		"files/aliases",
+	};
+	const char *main_file = make_site("files", "");
 	struct conf *c = NULL;
 	struct err e = ERR_INIT;
+	char text[1000];
 
+	snprintf(text, sizeof(text), "@include \"one.inc\"\nalias_maps = [\"%s\"];\n",
+		 test_path("files/aliases"));
+	write_file(main_file, span_str(text));
+	write_file(test_path("files/aliases"), SPAN_LIT("# none\n"));
 	write_file(test_path("files/one.inc"), SPAN_LIT("@include \"domains.d/two.inc\"\n"));
 	add_to_site("files", "two.inc", "# nothing\n");
 	add_to_site("files", "a.conf", "\n@include \"two.inc\"\n");
