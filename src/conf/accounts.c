@@ -11,6 +11,20 @@ bool account_same(const char *a, const char *b)
 	return span_ieq(span_str(a), span_str(b));
 }
 
+char *account_join(struct arena *arena, struct span local, const char *domain)
+{
+	size_t len = strlen(domain);
+	char *p = arena_calloc(arena, local.len + len + 2, 1);
+
+	if (p == NULL)
+		return NULL;
+	for (size_t i = 0; i < local.len; i++)
+		p[i] = ascii_lower(local.p[i]);
+	p[local.len] = '@';
+	memcpy(p + local.len + 1, domain, len);
+	return p;
+}
+
 /* An address on its way to the accounts that it stands for. */
 struct walk {
 	const struct conf *c;
@@ -40,21 +54,6 @@ static size_t find_delimiter(const struct conf *c, struct span local)
 		if (strchr(c->recipient_delimiter, local.p[i]) != NULL && local.p[i] != '\0')
 			return i;
 	return local.len;
-}
-
-/* "local@name", the local part in ASCII lower case. NULL: no memory. */
-static char *join(struct walk *w, struct span local, const char *name)
-{
-	size_t len = strlen(name);
-	char *p = arena_calloc(w->arena, local.len + len + 2, 1);
-
-	if (p == NULL)
-		return NULL;
-	for (size_t i = 0; i < local.len; i++)
-		p[i] = ascii_lower(local.p[i]);
-	p[local.len] = '@';
-	memcpy(p + local.len + 1, name, len);
-	return p;
 }
 
 /* The order of the list: bytes, in lower case. */
@@ -94,7 +93,7 @@ static enum rc find_place(struct walk *w, const struct mailbox *m, struct place 
 	ret->domain = conf_domain_find(w->c, name);
 	if (ret->domain == NULL)
 		return RC_OK;
-	ret->name = join(w, m->local, ret->domain->name);
+	ret->name = account_join(w->arena, m->local, ret->domain->name);
 	if (ret->name == NULL)
 		return no_memory(w);
 	cut = find_delimiter(w->c, m->local);
@@ -136,7 +135,7 @@ static enum rc find_alias(struct walk *w, const struct place *p, const struct co
 		*ret_detail = false;
 		return RC_OK;
 	}
-	bare = join(w, p->local, p->domain->name);
+	bare = account_join(w->arena, p->local, p->domain->name);
 	if (bare == NULL)
 		return no_memory(w);
 	*ret = lookup(w->c, bare);
@@ -187,7 +186,7 @@ static enum rc add_target(struct walk *w, const struct mailbox *m, const struct 
 		return RC_OK;
 	if (p->domain != NULL && conf_domain_has_account(p->domain, p->local)) {
 		t.domain = p->domain;
-		t.account = join(w, p->local, p->domain->name);
+		t.account = account_join(w->arena, p->local, p->domain->name);
 		if (p->detail.p != NULL)
 			t.detail = arena_strndup(w->arena, p->detail);
 		if (t.account == NULL || t.detail == NULL)

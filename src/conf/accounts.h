@@ -55,6 +55,9 @@ MUST_CHECK enum rc accounts_resolve(const struct conf *c, const struct mailbox *
 				    struct arena *arena, struct account_targets *ret,
 				    struct err *err);
 
+/* "local@domain" in ARENA, the local part in ASCII lower case: as accounts are named. NULL: out of memory. */
+MUST_CHECK char *account_join(struct arena *arena, struct span local, const char *domain);
+
 /* Are A and B ("local@domain") the same account? Local parts without regard to ASCII case. */
 bool account_same(const char *a, const char *b);
 

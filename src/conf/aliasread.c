@@ -17,37 +17,25 @@ struct aliases_reader {
 	struct vec all; /* of struct conf_alias */
 };
 
+static bool take_alias(struct value_reader *r, const char *name, const char *targets,
+		       const struct node *place)
+{
+	struct alias_draft *kept = vec_push(&r->rules->aliases);
+
+	if (kept != NULL)
+		*kept = (struct alias_draft){name, targets, place->file, place->line};
+	return kept != NULL;
+}
+
 /* aliases = ( ("postmaster@example.com", "jim@example.com"), ... ) */
 void value_aliases(struct value_reader *r, const struct schema_key *k, const struct node *n,
 		   void *to)
 {
-	static const char wanted[] =
-		"pairs (\"alias@example.com\", \"account@example.com, other@example.net\") are "
-		"wanted";
-
 	(void)to;
-	if (n->type != NODE_LIST) {
-		value_complain(r, CONF_ERROR, k, n, "%s", wanted);
-		return;
-	}
-	for (size_t i = 0; i < n->u.kids.n; i++) {
-		const struct node *pair = &n->u.kids.at[i];
-		struct alias_draft *kept;
-
-		if (pair->type != NODE_LIST || pair->u.kids.n != 2 ||
-		    pair->u.kids.at[0].type != NODE_TEXT || pair->u.kids.at[1].type != NODE_TEXT) {
-			value_complain(r, CONF_ERROR, k, pair, "%s", wanted);
-			continue;
-		}
-		kept = vec_push(&r->rules->aliases);
-		if (kept == NULL) {
-			r->problems->lost = true;
-			return;
-		}
-		*kept = (struct alias_draft){value_strdup(r, pair->u.kids.at[0].u.text),
-					     value_strdup(r, pair->u.kids.at[1].u.text), pair->file,
-					     pair->line};
-	}
+	value_pairs(r, k, n,
+		    "pairs (\"alias@example.com\", \"account@example.com, other@example.net\") are "
+		    "wanted",
+		    take_alias);
 }
 
 static void complain(const struct aliases_reader *a, enum conf_severity severity, const char *file,
@@ -60,15 +48,9 @@ static void complain(const struct aliases_reader *a, enum conf_severity severity
 /* LOCAL in lower case, '@', DOMAIN. NULL: no memory. */
 static const char *join(const struct aliases_reader *a, struct span local, const char *domain)
 {
-	size_t len = strlen(domain);
-	char *p = value_alloc(a->r, local.len + len + 2, 1);
+	const char *p = account_join(a->r->arena, local, domain);
 
-	if (p == NULL)
-		return NULL;
-	for (size_t i = 0; i < local.len; i++)
-		p[i] = ascii_lower(local.p[i]);
-	p[local.len] = '@';
-	memcpy(p + local.len + 1, domain, len);
+	a->r->problems->lost = a->r->problems->lost || p == NULL;
 	return p;
 }
 

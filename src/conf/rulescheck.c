@@ -76,15 +76,9 @@ static const char *nearest_domain(const struct checker *k, struct span text)
 static const char *account_name(const struct checker *k, struct span local,
 				const struct conf_domain *d)
 {
-	size_t len = strlen(d->name);
-	char *p = value_alloc(k->r, local.len + len + 2, 1);
+	const char *p = account_join(k->r->arena, local, d->name);
 
-	if (p == NULL)
-		return NULL;
-	for (size_t i = 0; i < local.len; i++)
-		p[i] = ascii_lower(local.p[i]);
-	p[local.len] = '@';
-	memcpy(p + local.len + 1, d->name, len);
+	k->r->problems->lost = k->r->problems->lost || p == NULL;
 	return p;
 }
 

@@ -218,34 +218,22 @@ void value_rules(struct value_reader *r, const struct schema_key *k, const struc
 	}
 }
 
+static bool take_share(struct value_reader *r, const char *who, const char *mailbox,
+		       const struct node *place)
+{
+	struct share_draft *kept = vec_push(&r->rules->shares);
+
+	if (kept != NULL)
+		*kept = (struct share_draft){who, mailbox, place->file, place->line};
+	return kept != NULL;
+}
+
 /* mailboxes.shared: ( ("john@example.com", "~jim@example.com/INBOX"), ... ) */
 void value_shares(struct value_reader *r, const struct schema_key *k, const struct node *n,
 		  void *to)
 {
-	static const char wanted[] =
-		"pairs (\"account or domain\", \"~account@domain/Mailbox\") are wanted";
-
 	(void)to;
-	if (n->type != NODE_LIST) {
-		value_complain(r, CONF_ERROR, k, n, "%s", wanted);
-		return;
-	}
-	for (size_t i = 0; i < n->u.kids.n; i++) {
-		const struct node *pair = &n->u.kids.at[i];
-		struct share_draft *kept;
-
-		if (pair->type != NODE_LIST || pair->u.kids.n != 2 ||
-		    pair->u.kids.at[0].type != NODE_TEXT || pair->u.kids.at[1].type != NODE_TEXT) {
-			value_complain(r, CONF_ERROR, k, pair, "%s", wanted);
-			continue;
-		}
-		kept = vec_push(&r->rules->shares);
-		if (kept == NULL) {
-			r->problems->lost = true;
-			return;
-		}
-		*kept = (struct share_draft){value_strdup(r, pair->u.kids.at[0].u.text),
-					     value_strdup(r, pair->u.kids.at[1].u.text), pair->file,
-					     pair->line};
-	}
+	value_pairs(r, k, n,
+		    "pairs (\"account or domain\", \"~account@domain/Mailbox\") are wanted",
+		    take_share);
 }

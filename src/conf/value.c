@@ -98,6 +98,36 @@ bool value_is_texts(struct value_reader *r, const struct schema_key *k, const st
 	return true;
 }
 
+static bool is_pair(const struct node *n)
+{
+	return n->type == NODE_LIST && n->u.kids.n == 2 && n->u.kids.at[0].type == NODE_TEXT &&
+	       n->u.kids.at[1].type == NODE_TEXT;
+}
+
+void value_pairs(struct value_reader *r, const struct schema_key *k, const struct node *n,
+		 const char *wanted, value_take_pair *take)
+{
+	if (n->type != NODE_LIST) {
+		value_complain(r, CONF_ERROR, k, n, "%s", wanted);
+		return;
+	}
+	for (size_t i = 0; i < n->u.kids.n; i++) {
+		const struct node *pair = &n->u.kids.at[i];
+		const char *first, *second;
+
+		if (!is_pair(pair)) {
+			value_complain(r, CONF_ERROR, k, pair, "%s", wanted);
+			continue;
+		}
+		first = value_strdup(r, pair->u.kids.at[0].u.text);
+		second = value_strdup(r, pair->u.kids.at[1].u.text);
+		if (first == NULL || second == NULL || !take(r, first, second, pair)) {
+			r->problems->lost = true;
+			return;
+		}
+	}
+}
+
 void *value_alloc(struct value_reader *r, size_t count, size_t size)
 {
 	void *p = arena_calloc(r->arena, count, size);

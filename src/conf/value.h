@@ -33,6 +33,11 @@ const char *value_text(struct value_reader *r, const struct schema_key *k, const
 		       const char *wanted);
 /* Is N a list of texts? Complains. */
 bool value_is_texts(struct value_reader *r, const struct schema_key *k, const struct node *n);
+/* The pairs of N, ( ("a", "b"), ... ), copied, each to TAKE; what is no such list is complained of by WANTED. */
+typedef bool value_take_pair(struct value_reader *r, const char *first, const char *second,
+			     const struct node *place);
+void value_pairs(struct value_reader *r, const struct schema_key *k, const struct node *n,
+		 const char *wanted, value_take_pair *take);
 /* Memory of the arena; NULL is remembered as lost. */
 void *value_alloc(struct value_reader *r, size_t count, size_t size);
 const char *value_strdup(struct value_reader *r, const char *s);
