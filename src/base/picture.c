@@ -6,6 +6,8 @@
 #include <string.h>
 #include <wctype.h>
 
+#include "base/utf8.h"
+
 /* Longest form of a character in UTF-8. */
 enum { UTF8_MAX = 4 };
 
@@ -18,22 +20,13 @@ static void letters_init(void)
 	letters = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
 
-/* The character at P (RFC 3629 3), its length in *RET_LEN; -1: none. Longer forms than needed pass: they only ever meet
- * what was written in the same way. */
-static int32_t utf8_get(const unsigned char *p, size_t len, size_t *ret_len)
+/* The character of N octets at P, which utf8_length() has looked at. */
+static int32_t utf8_get(const unsigned char *p, size_t n)
 {
-	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	int32_t c;
+	int32_t c = p[0] & (n == 1 ? 0x7f : 0x7f >> n);
 
-	if (p[0] < 0xc2 || p[0] > 0xf4 || n > len)
-		return -1;
-	c = p[0] & (0x7f >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return -1;
+	for (size_t i = 1; i < n; i++)
 		c = (int32_t)((uint32_t)c << 6 | (p[i] & 0x3fU));
-	}
-	*ret_len = n;
 	return c;
 }
 
@@ -50,17 +43,17 @@ static size_t utf8_put(int32_t c, char *out)
 	return n;
 }
 
-static size_t fold_wide(const char *p, size_t len, char *out, size_t *ret_read)
+static size_t fold_wide(struct span text, char *out, size_t *ret_read)
 {
-	int32_t c = -1;
+	size_t n = letters != (locale_t)0 ? utf8_length(text) : 0;
+	wint_t c;
 
-	if (letters != (locale_t)0)
-		c = utf8_get((const unsigned char *)p, len, ret_read);
-	if (c >= 0)
-		return utf8_put((int32_t)towlower_l((wint_t)c, letters), out);
-	*ret_read = 1;
-	*out = *p;
-	return 1;
+	*ret_read = n != 0 ? n : 1;
+	*out = text.p[0];
+	if (n == 0)
+		return 1;
+	c = (wint_t)utf8_get((const unsigned char *)text.p, n);
+	return utf8_put((int32_t)towlower_l(c, letters), out);
 }
 
 enum rc picture_fold(struct span text, struct arena *arena, struct span *ret, struct err *err)
@@ -78,7 +71,7 @@ enum rc picture_fold(struct span text, struct arena *arena, struct span *ret, st
 		if ((unsigned char)text.p[at] < 0x80)
 			to[out++] = ascii_lower(text.p[at]);
 		else
-			out += fold_wide(text.p + at, text.len - at, to + out, &read);
+			out += fold_wide(span_from(text, at), to + out, &read);
 	}
 	*ret = span_of(to, out);
 	return RC_OK;

@@ -4,6 +4,8 @@
 #include <iconv.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 enum { CHARSET_MAX = 40 };
@@ -105,39 +107,6 @@ static enum rc decode_b(struct span text, struct buf *out, struct err *err)
 		}
 	}
 	return rc;
-}
-
-/* RFC 3629 4: length of the well-formed sequence at the start of S, 0 when there is none. */
-static size_t utf8_length(struct span s)
-{
-	unsigned char c = s.len > 0 ? (unsigned char)s.p[0] : 0xff;
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (c < 0x80)
-		return 1;
-	if (c < 0xc2 || c > 0xf4)
-		return 0;
-	len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	if (c == 0xe0)
-		low = 0xa0; /* overlong */
-	else if (c == 0xed)
-		high = 0x9f; /* surrogates */
-	else if (c == 0xf0)
-		low = 0x90;
-	else if (c == 0xf4)
-		high = 0x8f; /* past U+10FFFF */
-	if (s.len < len)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		unsigned char t = (unsigned char)s.p[i];
-
-		if (t < low || t > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return len;
 }
 
 static enum rc add_utf8(struct span s, struct buf *out, struct err *err)
