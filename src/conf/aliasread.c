@@ -7,6 +7,7 @@
 #include "conf/accounts.h"
 #include "conf/problems.h"
 #include "conf/rulesread.h"
+#include "mail/address.h"
 #include "mail/domain.h"
 
 #define ALIASES_MAX ((size_t)20 * 1000 * 1000)
@@ -84,29 +85,47 @@ static const char *read_name(const struct aliases_reader *a, struct span text,
 	return *ret_home != NULL ? join(a, span_sub(text, 0, at), (*ret_home)->name) : NULL;
 }
 
-/* A target as local@domain; a bare one is of HOME. NULL after a complaint. */
+/* "|program", "/file", ":include:" of aliases(5), which only the mail server can follow. */
+static bool is_bare_address(struct span text)
+{
+	return text.len != 0 && strchr("|/:\"", text.p[0]) == NULL && !span_has(text, '@');
+}
+
+/* LOCAL@DOMAIN without quotes, the domain in A-labels. NULL: it is no address, or no memory. */
+static const char *read_address(const struct aliases_reader *a, struct span text)
+{
+	char domain[DOMAIN_SIZE];
+	struct mailbox m;
+	char *p;
+
+	if (address_envelope_read(text, a->r->arena, &m, NULL) != RC_OK || m.local.len == 0 ||
+	    domain_to_ascii(m.domain, domain, NULL) != RC_OK)
+		return NULL;
+	p = value_alloc(a->r, m.local.len + 1 + strlen(domain) + 1, 1);
+	if (p != NULL) {
+		memcpy(p, m.local.p, m.local.len);
+		p[m.local.len] = '@';
+		memcpy(p + m.local.len + 1, domain, strlen(domain));
+	}
+	return p;
+}
+
+/* A target; a bare one is of HOME. NULL after a complaint. */
 static const char *read_target(const struct aliases_reader *a, const struct alias_draft *d,
 			       struct span text, const struct conf_domain *home)
 {
-	size_t at = last_at(text);
-	char domain[DOMAIN_SIZE];
-	char *p;
+	const char *target = NULL, *whole;
 
-	if (at == text.len && home != NULL)
-		return join(a, text, home->name);
-	if (at == 0 || at == text.len ||
-	    domain_to_ascii(span_from(text, at + 1), domain, NULL) != RC_OK) {
+	if (span_has(text, '@'))
+		target = read_address(a, text);
+	else if (home != NULL && is_bare_address(text)) {
+		whole = join(a, text, home->name);
+		target = whole != NULL ? read_address(a, span_str(whole)) : NULL;
+	}
+	if (target == NULL)
 		complain(a, CONF_ERROR, d->file, d->line, span_str(d->name),
 			 "its targets are addresses, account@domain");
-		return NULL;
-	}
-	p = value_alloc(a->r, at + 1 + strlen(domain) + 1, 1);
-	if (p != NULL) {
-		memcpy(p, text.p, at);
-		p[at] = '@';
-		memcpy(p + at + 1, domain, strlen(domain));
-	}
-	return p;
+	return target;
 }
 
 static bool is_space(char c)
@@ -185,6 +204,19 @@ static const char *copy(const struct aliases_reader *a, struct span s)
 	return p;
 }
 
+/* The lines of an entry as one; comments between them say nothing. */
+static void join_lines(char *text)
+{
+	bool comment = false;
+
+	for (char *p = text; *p != '\0'; p++) {
+		if (*p == '\n')
+			comment = p[1] == '#';
+		if (comment || *p == '\n' || *p == '\r')
+			*p = ' ';
+	}
+}
+
 /* "name targets", or "name: targets" as in aliases(5). */
 static void read_entry(struct aliases_reader *a, const char *file, unsigned line, struct span text)
 {
@@ -202,9 +234,7 @@ static void read_entry(struct aliases_reader *a, const char *file, unsigned line
 	d.targets = copy(a, span_trim_fold(span_from(text, n)));
 	if (d.name == NULL || d.targets == NULL)
 		return;
-	for (char *p = (char *)(uintptr_t)d.targets; *p != '\0'; p++)
-		if (*p == '\n' || *p == '\r')
-			*p = ' ';
+	join_lines((char *)(uintptr_t)d.targets);
 	add(a, &d);
 }
 

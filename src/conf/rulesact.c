@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/utf8.h"
 #include "conf/rulesread.h"
 #include "mail/address.h"
 #include "mail/domain.h"
@@ -22,12 +23,11 @@ static bool is_box_char(char c)
 	return is_ascii_alpha(c) || is_ascii_digit(c) || c == '.' || c == '_' || c == '-';
 }
 
-/* Names of mailboxes joined by '/', none of them empty, "." or "..". */
-static bool is_box(struct span box)
+bool rules_is_box(struct span box)
 {
 	struct span rest = box, part;
 
-	if (box.len == 0 || box.len > 200)
+	if (box.len == 0 || box.len > RULE_BOX_MAX)
 		return false;
 	while (span_split(&rest, '/', &part)) {
 		if (part.len == 0 || span_eq_str(part, ".") || span_eq_str(part, ".."))
@@ -60,7 +60,7 @@ static bool read_mailbox(struct value_reader *r, const struct rule_draft *draft,
 	}
 	if (span_ieq_str(text, "INBOX"))
 		text = SPAN_LIT("INBOX");
-	if (!is_box(text) || (account.p != NULL && account.len == 0)) {
+	if (!rules_is_box(text) || (account.p != NULL && account.len == 0)) {
 		rules_complain(r, CONF_ERROR, draft, n,
 			       "\"%.60s\" is no mailbox: \"INBOX\", \"Box/Sub\", \"~jim/INBOX\" or "
 			       "\"~jim@example.com/Box\" is wanted, of letters, digits, '.', '_' "
@@ -104,6 +104,10 @@ static bool read_tag(struct value_reader *r, const struct rule_draft *draft, con
 	if (*n->u.text == '\0' || strlen(n->u.text) > RULE_TEXT_MAX) {
 		rules_complain(r, CONF_ERROR, draft, n,
 			       "\"Tag Subject\": a text of 1 to %d bytes is wanted", RULE_TEXT_MAX);
+		return false;
+	}
+	if (!utf8_valid(span_str(n->u.text))) {
+		rules_complain(r, CONF_ERROR, draft, n, "\"Tag Subject\": UTF-8 is wanted");
 		return false;
 	}
 	a->text = value_strdup(r, n->u.text);

@@ -12,6 +12,9 @@
 /* Past this many names none is offered as the one that was meant. */
 enum { SPELL_NAMES_MAX = 1000 };
 
+/* What following the aliases of one account may take. */
+enum { SCRATCH_MAX = 16 << 20 };
+
 struct conf_share {
 	const char *who;     /* an account, or the name of a domain */
 	const char *account; /* whose mailbox */
@@ -26,6 +29,7 @@ struct conf_shares {
 struct checker {
 	struct value_reader *r;
 	struct conf *c;
+	struct arena *scratch; /* of one rule */
 	bool incomplete;
 };
 
@@ -82,38 +86,80 @@ static const char *account_name(const struct checker *k, struct span local,
 	return p;
 }
 
-/* TEXT ("jim", "jim@example.com") as an account; HOME: the domain of "jim". */
-static const char *find_account(const struct checker *k, const struct rule_draft *d,
-				const char *text, const struct conf_domain *home)
+/* A detail is cut before an account is looked for: one with a delimiter is never found. */
+static bool has_detail(const struct conf *c, struct span local)
+{
+	for (size_t i = 1; i < local.len; i++)
+		if (strchr(c->recipient_delimiter, local.p[i]) != NULL)
+			return true;
+	return false;
+}
+
+static void unknown_domain(const struct checker *k, const char *text, struct span domain,
+			   struct err *why)
+{
+	const char *near = nearest_domain(k, domain);
+
+	if (k->incomplete)
+		return;
+	err_set(why, RC_CONF, "%.80s: %.*s is no domain of this configuration%s%s%s", text,
+		SPAN_ARG(domain), near != NULL ? "; is " : "", near != NULL ? near : "",
+		near != NULL ? " meant?" : "");
+}
+
+/* TEXT ("jim", "jim@example.com") as an account; HOME: the domain of "jim". NULL: *WHY says what is wrong, or is empty
+ * where there is nothing to be said. */
+static const char *find_account(const struct checker *k, const char *text,
+				const struct conf_domain *home, struct err *why)
 {
 	struct span whole = span_str(text);
 	const char *sign = strrchr(text, '@');
 	size_t at = sign != NULL ? (size_t)(sign - text) : whole.len;
 	struct span local = span_sub(whole, 0, at), domain = span_from(whole, at + 1);
 	const struct conf_domain *found = sign != NULL ? find_domain(k, domain) : home;
-	const char *near;
 
-	if (local.len == 0 || (sign == NULL && home == NULL)) {
-		rules_complain(k->r, CONF_ERROR, d, NULL, "\"%.80s\": account@domain is wanted",
-			       text);
+	if (local.len == 0 || (sign == NULL && home == NULL))
+		err_set(why, RC_CONF, "\"%.80s\": account@domain is wanted", text);
+	else if (found == NULL)
+		unknown_domain(k, text, domain, why);
+	else if (has_detail(k->c, local))
+		err_set(why, RC_CONF,
+			"%.80s: an account has no detail (recipient_delimiter = \"%s\")", text,
+			k->c->recipient_delimiter);
+	else if (!conf_domain_has_account(found, local))
+		err_set(why, RC_CONF, "%.80s is no account: domain %s lists its accounts", text,
+			found->name);
+	else
+		return account_name(k, local, found);
+	return NULL;
+}
+
+/* The same for a rule, which complains. */
+static const char *account_of_rule(const struct checker *k, const struct rule_draft *d,
+				   const char *text, const struct conf_domain *home)
+{
+	struct err why = ERR_INIT;
+	const char *account = find_account(k, text, home, &why);
+
+	if (account == NULL && why.text[0] != '\0')
+		rules_complain(k->r, CONF_ERROR, d, NULL, "%s", why.text);
+	return account;
+}
+
+/* Where the mail of ACCOUNT goes instead, when it is an alias; NULL: it gets its mail. */
+static const char *goes_to(const struct checker *k, const char *account)
+{
+	const char *at = strrchr(account, '@');
+	struct mailbox m = {.local = span_of(account, (size_t)(at - account)),
+			    .domain = span_str(at + 1)};
+	struct account_targets targets;
+
+	if (accounts_resolve(k->c, &m, k->scratch, &targets, NULL) != RC_OK)
 		return NULL;
-	}
-	if (found == NULL) {
-		near = nearest_domain(k, domain);
-		if (!k->incomplete)
-			rules_complain(k->r, CONF_ERROR, d, NULL,
-				       "%.80s: %.*s is no domain of this configuration%s%s%s", text,
-				       SPAN_ARG(domain), near != NULL ? "; is " : "",
-				       near != NULL ? near : "", near != NULL ? " meant?" : "");
-		return NULL;
-	}
-	if (!conf_domain_has_account(found, local)) {
-		rules_complain(k->r, CONF_ERROR, d, NULL,
-			       "%.80s is no account: domain %s lists its accounts", text,
-			       found->name);
-		return NULL;
-	}
-	return account_name(k, local, found);
+	for (size_t i = 0; i < targets.n; i++)
+		if (targets.at[i].domain != NULL && account_same(targets.at[i].account, account))
+			return NULL;
+	return targets.at[0].by_alias ? targets.at[0].address : NULL;
 }
 
 /* --- owners ------------------------------------------------------------------------------------- */
@@ -172,12 +218,24 @@ static bool set_account_owner(const struct checker *k, struct rule_draft *d)
 			       "a rule of an account needs owner = \"john@example.com\";");
 		return false;
 	}
-	d->rule.owner = find_account(k, d, d->owner, home);
+	d->rule.owner = account_of_rule(k, d, d->owner, home);
 	return d->rule.owner != NULL && belongs_here(k, d, strrchr(d->rule.owner, '@') + 1);
+}
+
+static void check_alias(const struct checker *k, const struct rule_draft *d)
+{
+	const char *other = d->rule.level == RULE_ACCOUNT ? goes_to(k, d->rule.owner) : NULL;
+
+	if (other != NULL)
+		rules_complain(k->r, CONF_WARNING, d, NULL,
+			       "%s is an alias (its mail is that of %s): the rule is never asked",
+			       d->rule.owner, other);
 }
 
 static bool set_owner(const struct checker *k, struct rule_draft *d)
 {
+	if (d->bad_owner)
+		return false;
 	if (!d->has_level && d->domain == NULL) {
 		rules_complain(k->r, CONF_ERROR, d, NULL,
 			       "level = \"server\", \"domain\" or \"account\"; is missing");
@@ -221,7 +279,7 @@ static bool check_mailbox(const struct checker *k, struct rule_draft *d, struct 
 				       a->mailbox.box);
 		return rule->level != RULE_SERVER;
 	}
-	a->mailbox.account = find_account(k, d, a->mailbox.account, home_of(k, rule));
+	a->mailbox.account = account_of_rule(k, d, a->mailbox.account, home_of(k, rule));
 	if (a->mailbox.account == NULL)
 		return false;
 	if (rule->level == RULE_ACCOUNT && account_same(a->mailbox.account, rule->owner)) {
@@ -239,13 +297,19 @@ static bool check_mailbox(const struct checker *k, struct rule_draft *d, struct 
 	return false;
 }
 
-static bool check_mailboxes(const struct checker *k, struct rule_draft *d)
+/* OWNED: the rule has an owner; without one only what does not depend on it is looked at. */
+static bool check_mailboxes(const struct checker *k, struct rule_draft *d, bool owned)
 {
 	bool good = true;
 
-	for (size_t i = 0; i < d->rule.n_todo; i++)
-		if (d->todo[i].mailbox.box != NULL)
-			good = check_mailbox(k, d, &d->todo[i]) && good;
+	for (size_t i = 0; i < d->rule.n_todo; i++) {
+		struct rule_action *a = &d->todo[i];
+
+		if (a->mailbox.box != NULL && owned)
+			good = check_mailbox(k, d, a) && good;
+		else if (a->mailbox.account != NULL && strchr(a->mailbox.account, '@') != NULL)
+			good = account_of_rule(k, d, a->mailbox.account, NULL) != NULL && good;
+	}
 	return good;
 }
 
@@ -292,22 +356,15 @@ static bool makes_contents(const struct rule *rule)
 
 static const char copies[] = "copies of a message (deliver.reentry), which are not built yet";
 
-static void check_clear(const struct checker *k, const struct rule_draft *d)
+/* What an inactive rule would need is no mistake yet. */
+static void check_copies(const struct checker *k, const struct rule_draft *d)
 {
 	const struct rule *rule = &d->rule;
 	bool ends = has_action(rule, ACTION_DISCARD) || has_action(rule, ACTION_REJECT);
 
-	if (!has_action(rule, ACTION_STORE_ENCRYPTED)) {
-		if (rule->keep_clear)
-			rules_complain(k->r, CONF_WARNING, d, NULL,
-				       "keep_clear: nothing is sealed here");
+	if (rule->priority == RULE_INACTIVE)
 		return;
-	}
-	if (seals_own(rule) && !ends && !rule->keep_clear)
-		rules_complain(k->r, CONF_ERROR, d, NULL,
-			       "the clear message goes on to the same account beside the sealed "
-			       "one: end with (\"Discard\"), or say keep_clear = true;");
-	else if (rule->keep_clear && !ends)
+	if (rule->keep_clear && !ends)
 		rules_complain(k->r, CONF_ERROR, d, NULL,
 			       "keep_clear: a sealed and a clear message need %s", copies);
 	else if (makes_contents(rule))
@@ -316,6 +373,25 @@ static void check_clear(const struct checker *k, const struct rule_draft *d)
 	else if (has_action(rule, ACTION_REJECT))
 		rules_complain(k->r, CONF_ERROR, d, NULL,
 			       "to store a message that is rejected needs %s", copies);
+}
+
+static void check_clear(const struct checker *k, const struct rule_draft *d)
+{
+	const struct rule *rule = &d->rule;
+	bool ends = has_action(rule, ACTION_DISCARD) || has_action(rule, ACTION_REJECT);
+	bool any = has_action(rule, ACTION_STORE_ENCRYPTED);
+
+	if (rule->keep_clear && !any)
+		rules_complain(k->r, CONF_WARNING, d, NULL, "keep_clear: nothing is sealed here");
+	if (rule->keep_clear && any && has_action(rule, ACTION_DISCARD))
+		rules_complain(k->r, CONF_WARNING, d, NULL,
+			       "keep_clear: (\"Discard\") takes the clear message away");
+	if (seals_own(rule) && !ends && !rule->keep_clear)
+		rules_complain(k->r, CONF_ERROR, d, NULL,
+			       "the clear message goes on to the same account beside the sealed "
+			       "one: end with (\"Discard\"), or say keep_clear = true;");
+	else if (any)
+		check_copies(k, d);
 }
 
 /* Another rule of the same owner, or of the owner's domain, that may take the clear message away. */
@@ -369,11 +445,15 @@ static void check_domain_is_used(const struct checker *k, const struct rule_draf
 
 static bool finish_one(const struct checker *k, struct rule_draft *d)
 {
-	if (!set_owner(k, d) || !check_mailboxes(k, d) || d->bad)
+	bool owned = set_owner(k, d);
+
+	arena_reset(k->scratch);
+	if (!check_mailboxes(k, d, owned) || !owned || d->bad)
 		return false;
 	for (size_t i = 0; i < d->rule.n_when; i++)
 		if (d->when[i].kind == COND_DATE)
 			d->when[i].number = zone_instant(k->c->zone, d->when[i].number);
+	check_alias(k, d);
 	check_clear(k, d);
 	check_domain_is_used(k, d);
 	return true;
@@ -413,50 +493,66 @@ static void finish_rules(const struct checker *k, struct vec *drafts)
 	check_foreseen(k, to);
 }
 
-static void share_error(const struct checker *k, const struct share_draft *s, const char *text)
-{
-	conf_problems_add(k->r->problems, CONF_ERROR, s->file, s->line,
-			  "mailboxes.shared: (\"%s\", \"%s\"): %s", s->who, s->mailbox, text);
-}
-
-static const char *plain_account(const struct checker *k, struct span text)
-{
-	size_t at = span_find(text, '@', 0);
-	const struct conf_domain *d =
-		at < text.len ? find_domain(k, span_from(text, at + 1)) : NULL;
-
-	return d != NULL && at != 0 ? account_name(k, span_sub(text, 0, at), d) : NULL;
-}
-
-static const char *share_who(const struct checker *k, const char *text)
+/* An account, or a domain. */
+static const char *share_who(const struct checker *k, const char *text, struct err *why)
 {
 	const struct conf_domain *d;
 
 	if (strchr(text, '@') != NULL)
-		return plain_account(k, span_str(text));
+		return find_account(k, text, NULL, why);
 	d = find_domain(k, span_str(text));
+	if (d == NULL)
+		unknown_domain(k, text, span_str(text), why);
 	return d != NULL ? d->name : NULL;
+}
+
+static bool is_box_picture(const char *box)
+{
+	char plain[RULE_BOX_MAX + 1];
+	size_t n = 0;
+
+	/* A name that '*' stands in is as good as one with a letter there. */
+	for (; box[n] != '\0' && n < RULE_BOX_MAX; n++)
+		plain[n] = box[n] == '*' ? 'x' : box[n];
+	plain[n] = '\0';
+	return box[n] == '\0' && rules_is_box(span_str(plain));
+}
+
+static bool read_share(const struct checker *k, const struct share_draft *s, struct conf_share *ret,
+		       struct err *why)
+{
+	struct span text = span_str(s->mailbox);
+	size_t slash = span_find(text, '/', 0);
+	const char *box = s->mailbox + (slash < text.len ? slash + 1 : slash), *account;
+
+	if (!span_starts(text, SPAN_LIT("~")) || *box == '\0') {
+		err_set(why, RC_CONF, "the mailbox is written as \"~account@domain/Box\"");
+		return false;
+	}
+	if (!is_box_picture(box)) {
+		err_set(why, RC_CONF,
+			"\"%.60s\": mailboxes are of letters, digits, '.', '_', '-' and '*'", box);
+		return false;
+	}
+	account = arena_strndup(k->r->arena, span_sub(text, 1, slash - 1));
+	ret->who = share_who(k, s->who, why);
+	if (account != NULL && ret->who != NULL)
+		ret->account = find_account(k, account, NULL, why);
+	ret->box = span_ieq_str(span_str(box), "INBOX") ? "INBOX" : value_strdup(k->r, box);
+	return ret->who != NULL && ret->account != NULL && ret->box != NULL;
 }
 
 static bool finish_share(const struct checker *k, const struct share_draft *s,
 			 struct conf_share *ret)
 {
-	struct span text = span_str(s->mailbox);
-	size_t slash = span_find(text, '/', 0);
+	struct err why = ERR_INIT;
+	bool good = read_share(k, s, ret, &why);
 
-	if (!span_starts(text, SPAN_LIT("~")) || slash + 1 >= text.len) {
-		share_error(k, s, "the mailbox is written as \"~account@domain/Box\"");
-		return false;
-	}
-	ret->who = share_who(k, s->who);
-	ret->account = plain_account(k, span_sub(text, 1, slash - 1));
-	ret->box = value_strdup(k->r, s->mailbox + slash + 1);
-	if ((ret->who == NULL || ret->account == NULL) && !k->incomplete)
-		share_error(k, s,
-			    ret->who == NULL ? "who may store is no account and no domain of this "
-					       "configuration"
-					     : "the mailbox is of no domain of this configuration");
-	return ret->who != NULL && ret->account != NULL && ret->box != NULL;
+	if (!good && why.text[0] != '\0')
+		conf_problems_add(k->r->problems, CONF_ERROR, s->file, s->line,
+				  "mailboxes.shared: (\"%s\", \"%s\"): %s", s->who, s->mailbox,
+				  why.text);
+	return good;
 }
 
 static void finish_shares(const struct checker *k, const struct vec *drafts)
@@ -478,7 +574,12 @@ void rules_finish(struct value_reader *r, struct rules_drafts *drafts, struct co
 {
 	struct checker k = {.r = r, .c = c, .incomplete = incomplete};
 
-	finish_shares(&k, &drafts->shares);
+	k.scratch = arena_new(SCRATCH_MAX);
+	if (k.scratch == NULL)
+		r->problems->lost = true;
+	else
+		finish_shares(&k, &drafts->shares);
 	if (c->shares != NULL)
 		finish_rules(&k, &drafts->rules);
+	arena_free(k.scratch);
 }

@@ -155,6 +155,24 @@ static void check_address(struct value_reader *r, const struct rule_draft *draft
 			       picture, c->op == OP_IS ? "in" : "not in");
 }
 
+/* What could never match is most likely meant in another way. */
+static void check_text(struct value_reader *r, const struct rule_draft *draft, const struct node *n,
+		       const struct rule_condition *c, const char *picture)
+{
+	struct span s = span_str(picture);
+
+	if (c->kind == COND_SUBMIT_ADDRESS && span_has(s, '/'))
+		rules_complain(r, CONF_WARNING, draft, n,
+			       "\"%s\" matches no address: networks are written with '*', such as "
+			       "\"10.*\"",
+			       picture);
+	if (c->kind == COND_MESSAGE_ID && s.len > 2 && s.p[0] == '<' && s.p[s.len - 1] == '>')
+		rules_complain(r, CONF_WARNING, draft, n,
+			       "\"%s\" has angle brackets, which are left out here; is \"%.*s\" "
+			       "meant?",
+			       picture, SPAN_ARG(span_sub(s, 1, s.len - 2)));
+}
+
 static bool add_picture(struct value_reader *r, const struct rule_draft *draft,
 			const struct node *n, struct rule_condition *c, struct span text,
 			const char **list, size_t *at)
@@ -176,6 +194,8 @@ static bool add_picture(struct value_reader *r, const struct rule_draft *draft,
 		return false;
 	if (kind == VALUE_ADDRESS)
 		check_address(r, draft, n, c, folded);
+	if (kind == VALUE_TEXT)
+		check_text(r, draft, n, c, folded);
 	list[(*at)++] = folded;
 	return true;
 }

@@ -63,9 +63,9 @@ void rules_unknown(struct value_reader *r, const struct rule_draft *draft, const
 		rules_complain(r, CONF_ERROR, draft, n, "\"%.60s\" is no %s; is \"%s\" meant?",
 			       n->u.text, what, near);
 	else
-		rules_complain(r, CONF_ERROR, draft, n,
-			       "\"%.60s\" is no %s (mailseal.conf(5) has all of them)", n->u.text,
-			       what);
+		rules_complain(r, CONF_ERROR, draft, n, "\"%.60s\" is no %s%s", n->u.text, what,
+			       strchr(what, '(') != NULL ? ""
+							 : " (mailseal.conf(5) has all of them)");
 }
 
 static const char *text_of(struct value_reader *r, const struct rule_draft *draft,
@@ -92,6 +92,7 @@ static bool read_level(struct value_reader *r, struct rule_draft *draft, const s
 		return true;
 	}
 	rules_unknown(r, draft, n, "level (server, domain, account)", words, COUNT_OF(words));
+	draft->bad_owner = true;
 	return false;
 }
 
@@ -138,6 +139,7 @@ static bool read_member(struct value_reader *r, struct rule_draft *draft, const 
 		return read_level(r, draft, n);
 	if (strcmp(n->name, "owner") == 0) {
 		draft->owner = text_of(r, draft, n);
+		draft->bad_owner = draft->bad_owner || draft->owner == NULL;
 		return draft->owner != NULL;
 	}
 	if (strcmp(n->name, "priority") == 0)
@@ -163,8 +165,9 @@ static bool read_name(struct value_reader *r, struct rule_draft *draft, const st
 	const struct node *n = node_member(group, "name");
 
 	draft->rule.name = "";
-	if (n == NULL) {
-		rules_complain(r, CONF_ERROR, draft, group, "a name is missing: name = \"...\";");
+	if (n == NULL || (n->type == NODE_TEXT && *n->u.text == '\0')) {
+		rules_complain(r, CONF_ERROR, draft, n != NULL ? n : group,
+			       "a name is missing: name = \"...\";");
 		return false;
 	}
 	draft->rule.name = text_of(r, draft, n);

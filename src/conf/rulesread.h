@@ -11,7 +11,7 @@
 #include "conf/tree.h"
 #include "conf/value.h"
 
-enum { RULE_TEXT_MAX = 400, RULE_PICTURE_MAX = 1000, RULE_PARTS_MAX = 1000 };
+enum { RULE_TEXT_MAX = 400, RULE_PICTURE_MAX = 1000, RULE_PARTS_MAX = 1000, RULE_BOX_MAX = 200 };
 
 /* A rule that waits for the end. */
 struct rule_draft {
@@ -19,6 +19,7 @@ struct rule_draft {
 	struct rule_condition *when;
 	struct rule_action *todo;
 	bool has_level;
+	bool bad_owner;	    /* its level or its owner has been complained of */
 	bool bad;	    /* complained of: looked at for further mistakes, and then left out */
 	const char *owner;  /* as written; NULL: not given */
 	const char *domain; /* in whose rules = ( ) it stands, as written; NULL: at the top level */
@@ -51,6 +52,9 @@ void rules_unknown(struct value_reader *r, const struct rule_draft *draft, const
 /* conf/rulescond.c, conf/rulesact.c: `when` and `do`. False after complaints. */
 bool rules_read_conditions(struct value_reader *r, struct rule_draft *draft, const struct node *n);
 bool rules_read_actions(struct value_reader *r, struct rule_draft *draft, const struct node *n);
+
+/* Names of mailboxes joined by '/': letters, digits, '.', '_', '-'; none of them empty, "." or "..". */
+bool rules_is_box(struct span box);
 
 /* conf/rulescheck.c: after all domains and aliases are there: into C->rules and C->shares. INCOMPLETE: names may be
  * missing because a file could not be read: nothing is said of unknown ones. */
