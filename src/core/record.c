@@ -223,6 +223,8 @@ static void put_facts(struct writer *w, const struct record *r)
 		put_quoted(w, " warning", p->warning);
 	if (r->route != NULL && r->route->warning != NULL)
 		put_quoted(w, " warning", r->route->warning);
+	if (r->route != NULL && r->route->observed != NULL)
+		put_quoted(w, " observe", r->route->observed);
 }
 
 static void put_plain(struct writer *w, const struct record *r)

@@ -70,7 +70,7 @@ enum { RECORD_LINE_MAX = 32000 };
  *	QID: sealed for=jim@example.com,john@example.com rule="bank mail" to=jim@example.com; not signed: ...
  *	QID: encrypted already | changed | not sealed: no certificate, each with rule= and to= as above; signed ...
  * " d=... s=..." comes once a domain; from= only where From: was understood; trust= only where the message is
- * trusted; body= and risks= only where the body was looked at and has some; warning="..." at the end.
+ * trusted; body= and risks= only where the body was looked at and has some; warning="..." and observe="..." at the end.
  *
  * OpenDKIM: its own phrases, for the log readers that look for them; one line for each signature made ("QID:
  * DKIM-Signature field added (s=SEL, d=DOM)"), joined by LF; the plain line where it has no phrase.

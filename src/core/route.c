@@ -198,7 +198,7 @@ static void forget(struct route *route)
 	route->contents.len = route->deliveries.len = route->dropped.len = 0;
 	route->warning = NULL;
 	route->text = NULL;
-	route->observed = false;
+	route->observed = NULL;
 	route->outcome = ROUTE_PASS;
 }
 

@@ -70,7 +70,8 @@ struct route {
 	struct vec deliveries; /* of struct route_delivery, no address twice for one content */
 	struct vec dropped;    /* of size_t: recipients that nothing is delivered for */
 	const char *warning;   /* expired certificates used, ...; or NULL */
-	bool observed; /* some domain has observe = true: its accounts get their mail as usual */
+	const char *
+		observed; /* what would be done for accounts of domains with observe = true; or NULL */
 };
 
 /* One line of what happened, for `mailseal rule test`. */

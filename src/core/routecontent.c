@@ -79,6 +79,30 @@ static bool same_delivery(const struct route_delivery *a, const struct route_del
 	return strcmp(a->address, b->address) == 0;
 }
 
+static enum rc would(struct router *r, const char *text)
+{
+	const char *old = r->route->observed;
+
+	if (text == NULL)
+		return route_no_memory(r);
+	r->route->observed =
+		route_text(r, "%s%s%s", old != NULL ? old : "", old != NULL ? "; " : "", text);
+	return r->route->observed != NULL ? RC_OK : route_no_memory(r);
+}
+
+enum rc route_observe(struct router *r, const char *address, const struct route_content *content)
+{
+	if (content == NULL)
+		return would(r, route_text(r, "nothing more to %s", address));
+	if (!content->seal)
+		return would(r, route_text(r, "%s to %s",
+					   content->was_encrypted ? "encrypted already" : "clear",
+					   address));
+	return would(r, route_text(r, "sealed for %s%s%s to %s", content->accounts[0],
+				   content->n_accounts > 1 ? "," : "",
+				   content->n_accounts > 1 ? content->accounts[1] : "", address));
+}
+
 /* One mailbox gets one copy of the same content, whatever led there. */
 enum rc route_deliver(struct router *r, struct route_delivery d,
 		      const struct route_content *content)
@@ -87,7 +111,7 @@ enum rc route_deliver(struct router *r, struct route_delivery d,
 	enum rc rc;
 
 	if (r->muted)
-		return RC_OK;
+		return route_observe(r, d.address, content);
 	rc = content_index(r, content, &d.content);
 	for (size_t i = 0; i < r->route->deliveries.len && rc == RC_OK; i++)
 		if (same_delivery(vec_at(&r->route->deliveries, i), &d))
@@ -246,7 +270,7 @@ enum rc route_seal(struct router *r, const char *owner, const char *also,
 	rc = add_account(r, &s, owner);
 	if (rc == RC_OK && also != NULL)
 		rc = add_account(r, &s, also);
-	*ret_rejected = s.fallback == FALLBACK_REJECT;
+	*ret_rejected = s.fallback == FALLBACK_REJECT || (s.fallback == FALLBACK_DEFER && r->muted);
 	content->plain = s.fallback == FALLBACK_PLAIN;
 	if (rc != RC_OK || s.fallback != FALLBACK_SEAL)
 		return rc;

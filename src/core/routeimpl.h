@@ -26,7 +26,7 @@ struct router {
 	const char *reject;	 /* first text of a rejection */
 	const char *why;
 	size_t n_rejected;
-	bool muted; /* observe: nothing that is decided counts */
+	bool muted; /* observe: nothing that is decided counts, it is only told */
 	struct err *err;
 };
 
@@ -53,6 +53,9 @@ MUST_CHECK enum rc route_target(struct router *r, const struct pass *outer, size
 
 /* routecontent.c */
 MUST_CHECK enum rc route_deliver(struct router *r, struct route_delivery d,
+				 const struct route_content *content);
+/* In words, what would be delivered to ADDRESS; CONTENT NULL: nothing. */
+MUST_CHECK enum rc route_observe(struct router *r, const char *address,
 				 const struct route_content *content);
 /* CONTENT becomes one that is sealed for OWNER and (not NULL, another one) ALSO. *RET_REJECTED: a certificate is
  * missing, and the domain says "reject"; "defer" sets r->defer. */

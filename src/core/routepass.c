@@ -449,14 +449,16 @@ enum rc route_target(struct router *r, const struct pass *outer, size_t recipien
 					.account = t->domain != NULL ? t->account : t->address});
 	if (rc == RC_OK && ours) {
 		r->muted = muted || t->domain->observe;
-		r->route->observed = r->route->observed || t->domain->observe;
 		rc = route_run(r, &p);
 		r->muted = muted;
 	}
 	if (rc != RC_OK || r->need != NEED_NOTHING)
 		return rc;
-	if (ours && t->domain->observe)
-		return deliver_as_usual(r, &p, mods, rule, extra);
+	if (ours && t->domain->observe) {
+		if (p.rejected || p.discarded)
+			rc = route_observe(r, t->address, NULL);
+		return rc == RC_OK ? deliver_as_usual(r, &p, mods, rule, extra) : rc;
+	}
 	if (p.rejected && outer == NULL)
 		r->n_rejected++;
 	if (p.rejected || p.discarded)

@@ -290,6 +290,8 @@ static enum rc put_text(struct bench *b)
 			      b->route.text != NULL ? b->route.text : "", ink(b, INK_OFF));
 	for (size_t i = 0; i < b->route.deliveries.len && rc == RC_OK; i++)
 		rc = put_delivery(b, vec_at(&b->route.deliveries, i));
+	if (rc == RC_OK && b->route.observed != NULL)
+		rc = buf_addf(b->out, b->err, "  observe = true; else: %s\n", b->route.observed);
 	if (rc == RC_OK && b->route.warning != NULL)
 		rc = buf_addf(b->out, b->err, "  warning: %s\n", b->route.warning);
 	return rc;
@@ -358,9 +360,10 @@ static enum rc put_json(struct bench *b)
 	for (size_t i = 0; i < b->route.deliveries.len; i++)
 		json_array_append_new(deliveries,
 				      delivery_json(b, vec_at(&b->route.deliveries, i)));
-	all = json_pack("{s:s, s:s?, s:o, s:o, s:s?}", "result", outcome_word(b->route.outcome),
-			"text", b->route.text, "deliveries", deliveries, "trace", trace, "warning",
-			b->route.warning);
+	all = json_pack("{s:s, s:s?, s:o, s:o, s:s?, s:s?}", "result",
+			outcome_word(b->route.outcome), "text", b->route.text, "deliveries",
+			deliveries, "trace", trace, "warning", b->route.warning, "observe",
+			b->route.observed);
 	text = all != NULL ? json_dumps(all, JSON_INDENT(2)) : NULL;
 	rc = text != NULL ? buf_adds(b->out, text, b->err)
 			  : err_set(b->err, RC_NOMEM, "out of memory (JSON)");
