@@ -65,6 +65,7 @@ extern const struct tool_verb tool_verbs_daemon[]; /* reload, status */
 extern const struct tool_verb tool_verbs_dns[];
 extern const struct tool_verb tool_verbs_domain[];
 extern const struct tool_verb tool_verbs_help[];
+extern const struct tool_verb tool_verbs_mailbox[];
 extern const struct tool_verb tool_verbs_message[];
 extern const struct tool_verb tool_verbs_postfix[];
 extern const struct tool_verb tool_verbs_restore[];
