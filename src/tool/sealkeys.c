@@ -1,19 +1,13 @@
 #include "tool/sealkeys.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/units.h"
-#include "mail/domain.h"
+#include "tool/account.h"
 
-enum {
-	FILE_MAX = 4 << 20,
-	PASSPHRASE_MAX = 4096,
-	/* A certificate that the catalogue has is used for so long after its end. */
-	GRACE = 30 * 86400
-};
+enum { FILE_MAX = 4 << 20, PASSPHRASE_MAX = 4096 };
 
 static enum rc add_cert(struct sealcerts *certs, struct cert *c, struct err *err)
 {
@@ -78,62 +72,76 @@ static enum rc add_file(struct tool *t, const char *path, struct sealcerts *cert
 	return rc;
 }
 
-/* As the catalogue has it: LOCAL@A-LABELS. To be freed. */
-static enum rc read_account(const char *text, char **ret, struct err *err)
+/* As rules seal: an expired one for a while, where the domain's settings say so. */
+static int64_t grace_of(const struct account *a)
 {
-	const char *at = strrchr(text, '@');
-	char domain[DOMAIN_SIZE];
+	const struct conf_seal *seal = a->config != NULL ? &a->config->seal : NULL;
+
+	return seal != NULL && seal->on_expired == FALLBACK_SEAL ? seal->grace : 0;
+}
+
+static enum rc put_der(struct span der, struct buf *reply, struct err *err)
+{
+	uint32_t len = (uint32_t)der.len;
+	enum rc rc = buf_add(reply, span_of(&len, sizeof(len)), err);
+
+	return rc == RC_OK ? buf_add(reply, der, err) : rc;
+}
+
+/* As in every envelope for an account of such a domain. */
+static enum rc put_escrow(struct tool *t, const struct conf_domain *domain, struct buf *reply,
+			  struct err *err)
+{
+	struct buf der;
 	enum rc rc;
 
-	if (at == NULL || at == text)
-		return err_set(err, RC_INPUT, "'%s' is no account: local@domain is one", text);
-	rc = domain_to_ascii(span_str(at + 1), domain, err);
-	if (rc != RC_OK)
-		return err_wrap(err, rc, "account '%s'", text);
-	*ret = malloc((size_t)(at - text) + strlen(domain) + 2);
-	if (*ret == NULL)
-		return err_set(err, RC_NOMEM, "out of memory for an account");
-	memcpy(*ret, text, (size_t)(at - text) + 1);
-	strcpy(*ret + (at - text) + 1, domain);
-	return RC_OK;
+	if (domain == NULL || domain->escrow == NULL)
+		return RC_OK;
+	tool_say(t, "also for the escrow certificate of %s, %s\n", domain->name,
+		 cert_subject(domain->escrow));
+	buf_init(&der, FILE_MAX);
+	rc = cert_write_der(domain->escrow, &der, err);
+	if (rc == RC_OK)
+		rc = put_der(buf_span(&der), reply, err);
+	buf_clear(&der);
+	return rc;
 }
 
 static enum rc choose(struct tool *t, const struct user_cert_list *users, const char *text,
-		      struct buf *reply, struct err *err)
+		      struct arena *arena, struct buf *reply, struct err *err)
 {
 	struct user_cert_choice choice = {NULL, false};
 	const struct user_cert *run;
-	char *account = NULL;
+	struct account account;
 	size_t n = 0;
-	uint32_t len;
-	enum rc rc = read_account(text, &account, err);
+	enum rc rc = account_read(t, text, users, arena, &account, err);
 
 	if (rc != RC_OK)
 		return rc;
-	run = user_cert_list_account(users, account, &n);
-	if (n == 0)
-		rc = err_set(err, RC_NOTFOUND, "the catalogue has no certificate of %s", account);
-	else if (!user_cert_for_sealing(run, n, tool_now(t), GRACE, &choice))
-		rc = err_set(err, RC_NOTFOUND, "no certificate of %s is valid now", account);
-	if (rc == RC_OK) {
-		len = (uint32_t)choice.cert->der.len;
-		rc = buf_add(reply, span_of(&len, sizeof(len)), err);
+	run = user_cert_list_account(users, account.name, &n);
+	if (!user_cert_for_sealing(run, n, tool_now(t), grace_of(&account), &choice)) {
+		tool_next(t, "mailseal user cert add %s FILE", account.name);
+		return err_set(err, RC_NOTFOUND,
+			       n == 0 ? "the catalogue has no certificate of %s"
+				      : "no certificate of %s is valid now",
+			       account.name);
 	}
-	if (rc == RC_OK)
-		rc = buf_add(reply, choice.cert->der, err);
-	free(account);
-	return rc;
+	rc = put_der(choice.cert->der, reply, err);
+	return rc == RC_OK ? put_escrow(t, account.config, reply, err) : rc;
 }
 
 /* tool_work: the chosen certificates as DER, each with its length before it. */
 static enum rc choose_all(struct tool *t, void *ctx UNUSED, struct buf *reply, struct err *err)
 {
 	const struct snapshot *snapshot = NULL;
+	struct arena *arena = arena_new(1 << 20);
 	const char *account;
-	enum rc rc = tool_snapshot(t, &snapshot, err);
+	enum rc rc = arena != NULL ? tool_snapshot(t, &snapshot, err)
+				   : err_set(err, RC_NOMEM, "out of memory for accounts");
 
 	for (size_t i = 0; rc == RC_OK && (account = tool_opt_at(t, "for", i)) != NULL; i++)
-		rc = choose(t, snapshot->users, account, reply, err);
+		rc = choose(t, snapshot->users, account, arena, reply, err);
+	arena_free(arena);
 	return rc;
 }
 
@@ -147,7 +155,7 @@ static enum rc add_accounts(struct tool *t, struct sealcerts *certs, struct err 
 	buf_init(&reply, FILE_MAX);
 	rc = tool_as_user(t, choose_all, NULL, &reply, err);
 	rest = buf_span(&reply);
-	for (size_t i = 0; rc == RC_OK && rest.len >= sizeof(len); i++) {
+	while (rc == RC_OK && rest.len >= sizeof(len)) {
 		struct cert *c = NULL;
 
 		memcpy(&len, rest.p, sizeof(len));
@@ -155,7 +163,7 @@ static enum rc add_accounts(struct tool *t, struct sealcerts *certs, struct err 
 		if (rc == RC_OK)
 			rc = add_cert(certs, c, err);
 		if (rc == RC_OK)
-			say_if_not_now(t, tool_opt_at(t, "for", i), c);
+			say_if_not_now(t, "--for", c);
 		cert_unref(c);
 		rest = span_from(rest, sizeof(len) + len);
 	}
