@@ -103,6 +103,18 @@ class GpgSM:
                            stderr=subprocess.DEVNULL)
 
 
+def seal_with_gpgsm(room, person, text):
+    """An envelope of gpgsm's for a person, binary."""
+    home = room.dir('g-seals', mode=0o700)
+    fingerprint = run(['openssl', 'x509', '-in', person.cert, '-noout', '-fingerprint', '-sha1']).decode()
+    with open(os.path.join(home, 'trustlist.txt'), 'w') as f:
+        f.write(fingerprint.split('=')[1].strip() + ' S relax\n')
+    run(GpgSM._run(home, '--import', person.cert))
+    sealed = run(GpgSM._run(home, '--encrypt', '-r', person.address), input=text)
+    subprocess.run(['gpgconf', '--homedir', home, '--kill', 'all'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return sealed
+
+
 class Nss:
     """The library inside Thunderbird, by its program cmsutil."""
     name = 'NSS cmsutil'
