@@ -187,6 +187,7 @@ static size_t canonical_lines(enum canon c, struct span s)
 static enum rc emit_reduced(struct bodyhash *bh, struct span line, struct err *err)
 {
 	enum rc rc = RC_OK;
+	bool with_sp;
 	size_t run;
 
 	while (bh->wsp && is_wsp(line.p[0])) /* the run began in the piece before */
@@ -195,11 +196,12 @@ static enum rc emit_reduced(struct bodyhash *bh, struct span line, struct err *e
 		run = find_run(line.p, line.len - 1);
 		if (run == line.len - 1)
 			return emit_content(bh, line, err);
+		with_sp = run > 0 && line.p[run] == ' '; /* goes with what stands before it */
 		if (run > 0)
-			rc = emit_content(bh, span_sub(line, 0, run), err);
+			rc = emit_content(bh, span_sub(line, 0, run + with_sp), err);
 		while (is_wsp(line.p[run]))
 			run++;
-		bh->wsp = true;
+		bh->wsp = !with_sp;
 		line = span_from(line, run);
 	}
 	return rc;
