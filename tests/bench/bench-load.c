@@ -1,8 +1,9 @@
 /* bench-load: shows one message to a filter again and again, on several connections, as Postfix would.
  *
- * usage: bench-load SOCKET CONNECTIONS MESSAGES FILE
+ * usage: bench-load SOCKET CONNECTIONS MESSAGES FILE [DOMAINS]
  * Prints: messages, seconds, header fields that the filter inserted. Ends with 1 as soon as a message is not
- * accepted or the connection breaks. FILE has CRLF line ends.
+ * accepted or the connection breaks. FILE has CRLF line ends. With DOMAINS, the six digits of "d000000.example" in From
+ * count from 0 up to it, again and again.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,6 +26,8 @@
 #define LEADSPC 0x100000
 #define CHUNK 65535
 #define FIELDS_MAX 200
+#define DIGITS 6
+#define DOMAINS_MAX 1000000
 
 struct field {
 	char *name, *value; /* folds as bare LF, leading blank kept */
@@ -34,6 +37,8 @@ struct message {
 	char *text; /* owns what the fields point to */
 	struct field fields[FIELDS_MAX];
 	size_t n_fields;
+	size_t sender;	  /* the field From */
+	size_t digits_at; /* where in it the number of the domain is */
 	const char *body;
 	size_t body_len;
 };
@@ -61,7 +66,7 @@ struct conn {
 
 static const char *socket_path;
 static struct message message;
-static long messages_wanted;
+static long messages_wanted, domains = 1;
 static atomic_long messages_begun, fields_inserted;
 
 static _Noreturn void die(const char *what)
@@ -214,7 +219,13 @@ static void connect_filter(struct conn *c)
 	show_or_die(c, 'H', "localhost", sizeof("localhost"));
 }
 
-static void show_field(struct conn *c, const struct field *f)
+static void put_digits(char *to, long number)
+{
+	for (int i = DIGITS; i-- > 0; number /= 10)
+		to[i] = (char)('0' + number % 10);
+}
+
+static void show_field(struct conn *c, const struct field *f, long domain)
 {
 	char data[8192];
 	const char *value = f->value;
@@ -227,6 +238,9 @@ static void show_field(struct conn *c, const struct field *f)
 		die("a header field is too long for this program");
 	memcpy(data, f->name, name_len);
 	memcpy(data + name_len, value, value_len);
+	if (domains > 1 && f == &message.fields[message.sender])
+		put_digits(data + name_len + message.digits_at - (size_t)(value - f->value),
+			   domain);
 	show_or_die(c, 'L', data, name_len + value_len);
 }
 
@@ -252,7 +266,7 @@ static void show_message(struct conn *c, long number)
 	show_or_die(c, 'R', "<bob@sink.example>", sizeof("<bob@sink.example>"));
 	show_or_die(c, 'T', "", 0);
 	for (size_t i = 0; i < message.n_fields; i++)
-		show_field(c, &message.fields[i]);
+		show_field(c, &message.fields[i], number % domains);
 	show_or_die(c, 'N', "", 0);
 	show_body(c, message.body, message.body_len);
 	put_packet(c, 'E', "", 0);
@@ -338,6 +352,21 @@ static void read_message(const char *path, struct message *m)
 	m->body_len = len - (size_t)(m->body - m->text);
 }
 
+static void find_digits(struct message *m)
+{
+	static const char pattern[] = "d000000.example";
+	const char *found = NULL;
+
+	for (size_t i = 0; i < m->n_fields && found == NULL; i++) {
+		m->sender = i;
+		if (strcmp(m->fields[i].name, "From") == 0)
+			found = strstr(m->fields[i].value, pattern);
+	}
+	if (found == NULL)
+		die("From is not of d000000.example");
+	m->digits_at = (size_t)(found - m->fields[m->sender].value) + 1;
+}
+
 static double now(void)
 {
 	struct timespec t;
@@ -352,16 +381,21 @@ int main(int argc, char **argv)
 	long connections;
 	double started;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: bench-load SOCKET CONNECTIONS MESSAGES FILE\n");
+	if (argc != 5 && argc != 6) {
+		fprintf(stderr, "usage: bench-load SOCKET CONNECTIONS MESSAGES FILE [DOMAINS]\n");
 		return 2;
 	}
 	socket_path = argv[1];
 	connections = strtol(argv[2], NULL, 10);
 	messages_wanted = strtol(argv[3], NULL, 10);
-	if (connections < 1 || connections > 256 || messages_wanted < 1)
+	if (argc == 6)
+		domains = strtol(argv[5], NULL, 10);
+	if (connections < 1 || connections > 256 || messages_wanted < 1 || domains < 1 ||
+	    domains > DOMAINS_MAX)
 		return 2;
 	read_message(argv[4], &message);
+	if (domains > 1)
+		find_digits(&message);
 	started = now();
 	for (long i = 0; i < connections; i++)
 		if (pthread_create(&threads[i], NULL, run_connection, NULL) != 0)

@@ -9,10 +9,10 @@ def names(count):
     return ["d%06d.example" % i for i in range(count)]
 
 
-def fill_catalogue(state_dir, domains):
-    """Each of DOMAINS gets a selector "s1" that is a copy of one that is there, in turn."""
+def fill_catalogue(state_dir, domains, algorithm="rsa-sha256"):
+    """Each of DOMAINS gets a selector "s1" that is a copy of one of ALGORITHM that is there, in turn."""
     db = sqlite3.connect(os.path.join(state_dir, "catalogue.db"))
-    rows = db.execute("select %s from selector" % COLUMNS).fetchall()
+    rows = db.execute("select %s from selector where alg = ?" % COLUMNS, (algorithm,)).fetchall()
     db.executemany("insert into selector_name values (?, 's1', 0)", ((d,) for d in domains))
     db.executemany("insert into selector (domain, name, %s) values (?, 's1', ?, ?, ?, ?, ?, ?, ?, ?)" % COLUMNS,
                    ((d, *rows[i % len(rows)]) for i, d in enumerate(domains)))

@@ -1,5 +1,6 @@
 """A temporary directory and the processes that live in it."""
 
+import glob
 import os
 import random
 import shutil
@@ -84,11 +85,37 @@ class Process:
             return check()
         wait_until(ready, self.name, limit, self.out)
 
+    def family(self):
+        """The process and its children: {pid: the fields behind its name in /proc/PID/stat}."""
+        found = {}
+        for path in glob.glob('/proc/[0-9]*/stat'):
+            try:
+                with open(path) as f:
+                    fields = f.read().rpartition(')')[2].split()
+            except OSError:
+                continue
+            pid = int(path.split('/')[2])
+            if self.pid in (pid, int(fields[1])):
+                found[pid] = fields
+        return found
+
     def cpu_seconds(self):
-        """User and system time of the process so far."""
-        with open('/proc/%d/stat' % self.pid) as f:
-            fields = f.read().rpartition(')')[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+        """User and system time of the family so far."""
+        ticks = sum(int(fields[11]) + int(fields[12]) for fields in self.family().values())
+        return ticks / os.sysconf('SC_CLK_TCK')
+
+    def memory(self, what='VmRSS'):
+        """Megabytes (10^6) of the family: VmRSS now, VmHWM at most since forget_peak()."""
+        total = 0
+        for pid in self.family():
+            with open('/proc/%d/status' % pid) as f:
+                total += sum(int(line.split()[1]) for line in f if line.startswith(what + ':'))
+        return total * 1024 / 1e6
+
+    def forget_peak(self):
+        for pid in self.family():
+            with open('/proc/%d/clear_refs' % pid, 'w') as f:
+                f.write('5')
 
     def stop(self, limit=10.0):
         if self.child.poll() is None:

@@ -53,10 +53,10 @@ class Mailseal:
     def selectors(self, name):
         return json.loads(self.tool('selector', 'list', name, '--json'))['selectors']
 
-    def start(self):
+    def start(self, limit=20.0):
         self.process = self.room.add(Process(self.name, [os.path.join(self.build, 'src/daemon/mailseald'),
                                                          '-c', self.conf], self.log))
-        self.process.wait_ready(lambda: socket_open(self.socket))
+        self.process.wait_ready(lambda: socket_open(self.socket), limit)
 
     def beside(self, socket, ready):
         """A second daemon with the same domains and state, at another socket; its process."""
