@@ -1,6 +1,7 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct arena {
 	struct block *top; /* the newest block, the one that is filled */
 	size_t used;
 	size_t max;
+	bool was_full;
 };
 
 struct arena *arena_new(size_t max_bytes)
@@ -61,11 +63,17 @@ void arena_reset(struct arena *a)
 		first->used = 0;
 	}
 	a->used = 0;
+	a->was_full = false;
 }
 
 size_t arena_used(const struct arena *a)
 {
 	return a->used;
+}
+
+bool arena_was_full(const struct arena *a)
+{
+	return a->was_full;
 }
 
 static struct block *add_block(struct arena *a, size_t need)
@@ -87,8 +95,10 @@ void *arena_alloc(struct arena *a, size_t size)
 	struct block *b = a->top;
 	void *p;
 
-	if (need < size || need > a->max - a->used)
+	if (need < size || need > a->max - a->used) {
+		a->was_full = true;
 		return NULL;
+	}
 	if (b == NULL || b->size - b->used < need)
 		b = add_block(a, need);
 	if (b == NULL)

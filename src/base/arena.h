@@ -7,6 +7,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -21,6 +22,8 @@ struct arena *arena_free(struct arena *a);
 void arena_reset(struct arena *a);
 /* Bytes handed out since arena_new() or arena_reset(). */
 size_t arena_used(const struct arena *a);
+/* Was something refused since then because of the maximum, and not for want of memory? */
+bool arena_was_full(const struct arena *a);
 
 MUST_CHECK void *arena_alloc(struct arena *a, size_t size);
 /* COUNT elements of SIZE bytes; NULL also when the product overflows. */

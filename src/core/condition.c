@@ -84,10 +84,13 @@ static enum rc collect_address(struct collector *c, struct span local, struct sp
 	struct buf shown;
 	enum rc rc;
 
-	if (domain_to_ascii(domain, ascii, NULL) != RC_OK) {
+	rc = domain_to_ascii(domain, ascii, c->err);
+	if (rc == RC_INPUT) {
 		rc = join(c, local, domain, &text);
 		return rc == RC_OK ? collect(c, text, SPAN_NONE) : rc;
 	}
+	if (rc != RC_OK)
+		return rc;
 	buf_init(&shown, 4 * DOMAIN_SIZE);
 	rc = join(c, local, span_str(ascii), &text);
 	if (rc == RC_OK)

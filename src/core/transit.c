@@ -16,6 +16,18 @@ static enum rc no_memory(struct err *err)
 	return err_set(err, RC_NOMEM, "out of memory (message)");
 }
 
+/* A header, or aliases, that were made to take more than there is do not look like a server that is short of memory. */
+static enum rc rules_failed(const struct transit *t, enum rc rc, struct err *err)
+{
+	if (rc == RC_NOMEM && arena_was_full(t->values))
+		return err_set(
+			err, RC_LIMIT,
+			"rules: the header and the recipients take more than %zu bytes to look at "
+			"(limits.headers, limits.recipients)",
+			arena_used(t->values));
+	return err_wrap(err, rc, "rules");
+}
+
 static bool has_rules(const struct transit *t)
 {
 	return !t->sign_only && t->snap->conf->rules.n != 0;
@@ -311,7 +323,7 @@ static enum rc ask_rules(struct transit *t, struct err *err)
 				  &t->need, NULL, err);
 
 	if (rc != RC_OK)
-		return err_wrap(err, rc, "rules");
+		return rules_failed(t, rc, err);
 	if (t->too_large && (t->need != NEED_NOTHING || t->route.outcome == ROUTE_EDIT)) {
 		refuse_large_header(t);
 		return RC_OK;

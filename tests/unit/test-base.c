@@ -105,13 +105,16 @@ static void test_arena_is_zeroed_bounded_and_reusable(void)
 		CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 		CU_ASSERT_EQUAL(p[0] | p[49999], 0);
 		memset(p, 'y', 50000);
+		CU_ASSERT_FALSE(arena_was_full(a));
 		CU_ASSERT_PTR_NULL(arena_alloc(a, 60000));
+		CU_ASSERT(arena_was_full(a));
 		CU_ASSERT_PTR_NULL(arena_alloc(a, (size_t)-1));
 		CU_ASSERT_PTR_NULL(arena_calloc(a, (size_t)-1 / 2, 3));
 		ASSERT_SPAN(arena_dup(a, SPAN_LIT("a\0b")), SPAN_LIT("a\0b"));
 		CU_ASSERT_PTR_NOT_NULL(arena_dup(a, SPAN_NONE).p);
 		arena_reset(a);
 		CU_ASSERT_EQUAL(arena_used(a), 0);
+		CU_ASSERT_FALSE(arena_was_full(a));
 	}
 	CU_ASSERT_PTR_NULL(arena_free(a));
 	CU_ASSERT_PTR_NULL(arena_free(NULL));
