@@ -217,5 +217,7 @@ bool conf_domain_has_account(const struct conf_domain *d, struct span local);
 const struct conf_domain *conf_domain_for_mail(const struct conf *c, const char *name);
 
 bool conf_network_has(const struct conf_network *n, const uint8_t *addr, unsigned bytes);
+/* "10.0.0.0/8", "::1", "[2001:db8::]/32"; what stands behind the prefix is cleared. False: no network. */
+bool conf_network_read(const char *text, struct conf_network *ret);
 
 #endif

@@ -89,6 +89,15 @@ static bool read_network(const char *text, struct conf_network *ret)
 	return true;
 }
 
+bool conf_network_read(const char *text, struct conf_network *ret)
+{
+	if (!read_network(text, ret))
+		return false;
+	clear_host_bits(ret);
+	unmap(ret);
+	return true;
+}
+
 static void check_network(struct value_reader *r, const struct schema_key *k, const struct node *n,
 			  struct conf_network *net)
 {

@@ -255,3 +255,48 @@ enum rc milterlist_place(struct span value, struct span endpoint, const char *qu
 	vec_clear(&items);
 	return rc;
 }
+
+static struct span without_braces(struct span s)
+{
+	return span_starts(s, SPAN_LIT("{")) ? span_sub(s, 1, s.len - 2) : s;
+}
+
+/* Settings stand behind the endpoint: "name=value", or "{ name = value }". */
+static struct span setting_of(const struct milter_item *item, const char *name)
+{
+	struct span inside = without_braces(item->text);
+	struct span found = SPAN_NONE;
+
+	if (inside.len == item->text.len)
+		return found;
+	for (size_t at = skip_separators(inside, 0), end; at < inside.len;
+	     at = skip_separators(inside, end)) {
+		struct span word, key;
+
+		end = end_of_item(inside, at);
+		word = without_braces(span_sub(inside, at, end - at));
+		key = span_sub(word, 0, span_find(word, '=', 0));
+		if (key.len < word.len && span_eq_str(span_trim(key), name))
+			found = span_trim(span_from(word, key.len + 1));
+	}
+	return found;
+}
+
+enum rc milterlist_setting(struct span value, struct span endpoint, const char *queue_dir,
+			   const char *name, struct span *ret, struct err *err)
+{
+	struct vec items;
+	const struct milter_item *all;
+	enum rc rc = milterlist_read(value, &items, err);
+
+	*ret = SPAN_NONE;
+	all = items.items;
+	for (size_t i = 0; rc == RC_OK && i < items.len; i++) {
+		if (!milterlist_same(all[i].endpoint, endpoint, queue_dir))
+			continue;
+		*ret = setting_of(&all[i], name);
+		break;
+	}
+	vec_clear(&items);
+	return rc;
+}

@@ -44,6 +44,12 @@ MUST_CHECK enum rc milterlist_without(struct span value, struct span endpoint,
 MUST_CHECK enum rc milterlist_with_last(struct span value, struct span endpoint,
 					const char *queue_dir, struct buf *out, struct err *err);
 
+/* What the first element that is ENDPOINT says of itself: "accept" for default_action of "{ unix:a,
+ * default_action=accept }". p == NULL: nothing. */
+MUST_CHECK enum rc milterlist_setting(struct span value, struct span endpoint,
+				      const char *queue_dir, const char *name, struct span *ret,
+				      struct err *err);
+
 enum milter_place { PLACE_NONE, PLACE_LAST, PLACE_EARLIER, PLACE_TWICE };
 /* Where ENDPOINT stands in VALUE (with $names expanded). */
 MUST_CHECK enum rc milterlist_place(struct span value, struct span endpoint, const char *queue_dir,

@@ -329,7 +329,7 @@ enum rc postfix_connect(struct tool *t, const char *dir, bool reload, enum postf
 	findings_init(&f);
 	wiring_init(&w);
 	if (rc == RC_OK)
-		rc = postfix_read(&p, dir, conf->milter_socket, err);
+		rc = postfix_read(&p, dir, conf, err);
 	if (rc == RC_OK)
 		rc = postfix_report(&p, &f, err);
 	if (rc == RC_OK)
@@ -398,7 +398,7 @@ static enum rc disconnect_run(struct tool *t, struct err *err)
 
 	wiring_init(&w);
 	if (rc == RC_OK)
-		rc = postfix_read(&p, tool_opt(t, "config-dir"), conf->milter_socket, err);
+		rc = postfix_read(&p, tool_opt(t, "config-dir"), conf, err);
 	if (rc == RC_OK)
 		rc = wire_disconnect(t, &p, &w, err);
 	if (rc == RC_OK)
@@ -450,7 +450,7 @@ static enum rc status_run(struct tool *t, struct err *err)
 
 	findings_init(&f);
 	if (rc == RC_OK)
-		rc = postfix_read(&p, tool_opt(t, "config-dir"), conf->milter_socket, err);
+		rc = postfix_read(&p, tool_opt(t, "config-dir"), conf, err);
 	if (rc == RC_OK)
 		rc = postfix_report_socket(&p, &f, err);
 	if (rc == RC_OK)
@@ -504,11 +504,15 @@ const struct tool_verb tool_verbs_postfix[] = {
 			"Say whether Postfix uses the filter, and what passes it by or breaks it",
 		.help = "Looks at main.cf and master.cf: the place in the milter lists, chroot "
 			"and\n"
-			"rights of the socket (tried as Postfix's own user when run by root), "
-			"ports\n"
-			"without our filter, content filters, and settings that change mail after "
-			"it\n"
-			"was signed. Exit status 1 when there is an error or a warning.\n"
+			"rights of the socket (tried as Postfix's own user when run by root), what "
+			"Postfix\n"
+			"does while the daemon is down, ports without our filter, content filters "
+			"and\n"
+			"proxies, settings that change mail after it was signed, networks that are "
+			"not\n"
+			"trusted, and maps of addresses that rules do not know. Exit status 1 when "
+			"there\n"
+			"is an error or a warning.\n"
 			"\n"
 			"Example: mailseal postfix status --json\n",
 		.options = status_options,

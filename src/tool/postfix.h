@@ -12,13 +12,13 @@
 #include "tool/tool.h"
 
 struct postfix {
-	const char *dir;      /* --config-dir, or NULL: Postfix's own */
-	const char *socket;   /* milter.socket of our configuration */
-	struct buf raw;	      /* postconf: "name = value" lines, $names as written */
-	struct buf expanded;  /* postconf -x */
-	struct buf services;  /* postconf -M: one line a service */
-	struct buf overrides; /* postconf -xP: "service/type/name = value" */
-	struct buf endpoint;  /* our socket as Postfix writes it */
+	const char *dir;	 /* --config-dir, or NULL: Postfix's own */
+	const struct conf *conf; /* ours */
+	struct buf raw;		 /* postconf: "name = value" lines, $names as written */
+	struct buf expanded;	 /* postconf -x */
+	struct buf services;	 /* postconf -M: one line a service */
+	struct buf overrides;	 /* postconf -xP: "service/type/name = value" */
+	struct buf endpoint;	 /* our socket as Postfix writes it */
 	struct buf queue_dir, config_dir, mail_owner; /* C strings by buf_cstr() */
 	/* where we stand, of the expanded lists */
 	enum milter_place smtpd, non_smtpd;
@@ -27,8 +27,8 @@ struct postfix {
 
 /* All zero may be cleared. */
 void postfix_clear(struct postfix *p);
-/* Read everything. SOCKET and DIR are borrowed. RC_UNAVAIL: no postconf, or it failed. */
-MUST_CHECK enum rc postfix_read(struct postfix *p, const char *dir, const char *socket,
+/* Read everything. CONF and DIR are borrowed. RC_UNAVAIL: no postconf, or it failed. */
+MUST_CHECK enum rc postfix_read(struct postfix *p, const char *dir, const struct conf *conf,
 				struct err *err);
 const char *postfix_queue_dir(const struct postfix *p);
 const char *postfix_config_dir(const struct postfix *p);
@@ -61,7 +61,7 @@ MUST_CHECK enum rc postfix_restore(const struct postfix *p, const char *path, st
 /* Did the newest backup's internal_mail_filter_classes have bounce? RC_NOTFOUND: there is no backup. */
 MUST_CHECK enum rc postfix_backup_had_bounce(const struct postfix *p, bool *ret, struct err *err);
 
-/* postfixreport.c: everything that would bypass or break us, appended to F. */
+/* postfixreport.c, postfixmaster.c: everything that would bypass or break us, appended to F. */
 MUST_CHECK enum rc postfix_report(const struct postfix *p, struct findings *f, struct err *err);
 /* Can the mail server's user reach the socket? As root, tried as that user. */
 MUST_CHECK enum rc postfix_report_socket(const struct postfix *p, struct findings *f,

@@ -182,13 +182,13 @@ static enum rc find_places(struct postfix *p, struct err *err)
 	return rc;
 }
 
-enum rc postfix_read(struct postfix *p, const char *dir, const char *socket, struct err *err)
+enum rc postfix_read(struct postfix *p, const char *dir, const struct conf *conf, struct err *err)
 {
 	enum rc rc;
 
 	memset(p, 0, sizeof(*p));
 	p->dir = dir;
-	p->socket = socket;
+	p->conf = conf;
 	buf_init(&p->raw, TEXT_MAX);
 	buf_init(&p->expanded, TEXT_MAX);
 	buf_init(&p->services, TEXT_MAX);
@@ -210,7 +210,7 @@ enum rc postfix_read(struct postfix *p, const char *dir, const char *socket, str
 		rc = keep_string(&p->mail_owner, postfix_value(&p->expanded, "mail_owner"),
 				 "mail_owner", err);
 	if (rc == RC_OK)
-		rc = milterlist_endpoint(socket, p->queue_dir.p, &p->endpoint, err);
+		rc = milterlist_endpoint(conf->milter_socket, p->queue_dir.p, &p->endpoint, err);
 	return rc == RC_OK ? find_places(p, err) : rc;
 }
 

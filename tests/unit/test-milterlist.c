@@ -203,6 +203,38 @@ static void test_place(void)
 	}
 }
 
+static void test_setting(void)
+{
+	static const struct {
+		const char *label, *value, *want; /* NULL: nothing */
+	} rows[] = {
+		{"no braces", OURS, NULL},
+		{"nothing said", "{ " OURS " }", NULL},
+		{"something else", "{ " OURS ", protocol=6, default_actions=x }", NULL},
+		{"said", "unix:a { " OURS ", protocol=6, default_action=accept }", "accept"},
+		{"commas only", "{" OURS ",default_action=accept,protocol=6}", "accept"},
+		{"in braces of its own", "{ " OURS ", { default_action = accept } }", "accept"},
+		{"empty", "{ " OURS ", default_action= }", ""},
+		{"of another", "{ unix:a, default_action=accept } " OURS, NULL},
+		{"the first of two",
+		 "{ " OURS ", default_action=tempfail } { " OURS ", default_action=accept }",
+		 "tempfail"},
+		{"not there", "{ unix:a, default_action=accept }", NULL},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct err err = ERR_INIT;
+		struct span got;
+
+		ROW(rows[i].label);
+		ASSERT_OK(milterlist_setting(span_str(rows[i].value), SPAN_LIT(OURS), QUEUE,
+					     "default_action", &got, &err),
+			  &err);
+		CU_ASSERT_EQUAL(got.p == NULL, rows[i].want == NULL);
+		ASSERT_SPAN(got, span_str(rows[i].want));
+	}
+}
+
 static void test_refers(void)
 {
 	static const struct {
@@ -230,6 +262,7 @@ int main(void)
 		{"our socket as Postfix writes it", test_endpoint},
 		{"ours is added and cut out", test_edit},
 		{"our place is found", test_place},
+		{"what a list says of us is found", test_setting},
 		{"references are recognized", test_refers},
 	};
 	return test_main("milterlist", tests, COUNT_OF(tests));

@@ -36,6 +36,18 @@ import os, re, sys
 directory, words = sys.argv[2], sys.argv[3:]
 def setting(text):
     return re.split(" ?= ?", text.rstrip("\n"), maxsplit=1)
+def expand(value):
+    return re.sub(r"\$(\w+)", lambda m: settings[m[1]], value)
+def services():
+    # [name, type, private, ..., command], {override: value}
+    try:
+        with open(directory + "/master.cf") as f:
+            lines = f.read().splitlines()
+    except FileNotFoundError:
+        lines = ["smtp inet n - n - - smtpd"]
+    for line in lines:
+        options = re.findall(r" -o (?:\{(\w+)=(.*)\}|(\w+)=(\S*))", line)
+        yield line.split()[:8], {a or b: x or y for a, x, b, y in options}
 with open(directory + "/main.cf") as f:
     settings = dict(map(setting, f))
 if words[:1] == ["-e"] and os.environ.get("POSTCONF_FAILS", "-") in words[1]:
@@ -45,11 +57,16 @@ if words[:1] == ["-e"]:
 elif words[:1] == ["-X"]:
     settings[words[1]] = ""
 elif words == ["-M"]:
-    print("smtp inet n - n - - smtpd")
+    for words, _ in services():
+        print(" ".join(words))
 elif words in ([], ["-x"]):
     for name, value in settings.items():
-        print("%s = %s" % (name, re.sub(r"\$(\w+)", lambda m: settings[m[1]], value) if words else value))
-elif words != ["-xP"]:
+        print("%s = %s" % (name, expand(value) if words else value))
+elif words == ["-xP"]:
+    for words, options in services():
+        for name, value in options.items():
+            print("%s/%s/%s = %s" % (words[0], words[1], name, expand(value)))
+else:
     sys.exit("unknown: %r" % words)
 if words[:1] in (["-e"], ["-X"]):
     with open(directory + "/main.cf", "w") as f:
