@@ -65,8 +65,8 @@ class Client:
             data += b'\r\n'
         self.sock.sendall(data + b'.\r\n')
         reply = self._expect('the message', '250')
-        found = re.search(r'queued as (\w+)', reply)
-        return found.group(1) if found else ''
+        found = re.search(r'queued as (\w+)|^250 2\.0\.0 (\w+) Message accepted', reply)
+        return (found.group(1) or found.group(2)) if found else ''
 
     def reset(self):
         self.command('RSET')
