@@ -275,18 +275,22 @@ static enum rc keep(struct restore *r, struct err *err)
 
 /* ---- the new state ---- */
 
+/* Where a file of that name is, it is this key: keep_keys() has moved away what was not. */
 static enum rc put_key(struct restore *r, const struct archive_file *f, struct err *err)
 {
+	char fingerprint[SHA256_HEX_SIZE] = "", *path = NULL;
 	struct key *k = NULL;
-	char *path = NULL;
-	enum rc rc = archive_key(r->archive, f, &k, err);
+	enum rc rc;
 
-	if (rc == RC_OK)
-		rc = keystore_path(r->state_dir, KEYSTORE_KEYS, key_fingerprint(k), &path, err);
-	if (rc == RC_OK && access(path, F_OK) != 0)
-		rc = undo_remember(&r->made, path, err);
-	if (rc == RC_OK)
-		rc = keystore_put(r->state_dir, k, err);
+	memcpy(fingerprint, f->name, SHA256_HEX_SIZE - 1);
+	rc = keystore_path(r->state_dir, KEYSTORE_KEYS, fingerprint, &path, err);
+	if (rc == RC_OK && access(path, F_OK) != 0) {
+		rc = archive_key(r->archive, f, &k, err);
+		if (rc == RC_OK)
+			rc = undo_remember(&r->made, path, err);
+		if (rc == RC_OK)
+			rc = keystore_put(r->state_dir, k, err);
+	}
 	key_unref(k);
 	free(path);
 	return rc;
