@@ -55,4 +55,7 @@ struct facts {
 	bool body_8bit;			       /* MAIL parameter BODY=8BITMIME */
 };
 
+/* Sendmail's macro v is its version alone: "8.17.1.9". It is asked for; where it was not given, nothing is known. */
+bool facts_sendmail(const struct facts *facts);
+
 #endif

@@ -138,3 +138,9 @@ void factstore_end_event(struct factstore *s)
 {
 	s->told = 0;
 }
+
+bool facts_sendmail(const struct facts *facts)
+{
+	return facts->mta_version.len > 0 && facts->mta_version.p[0] >= '0' &&
+	       facts->mta_version.p[0] <= '9';
+}

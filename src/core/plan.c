@@ -121,6 +121,9 @@ static size_t choose_selectors(const struct decision *d, const struct conf_domai
 	return chosen;
 }
 
+/* Sendmail adds these after its filters, Postfix before. */
+static const char *const supplied_by_sendmail[] = {"Date", "Message-ID", NULL};
+
 static void add_signatures(struct decision *d, const struct conf_domain *domain,
 			   const struct selector *const *selectors, size_t n)
 {
@@ -134,6 +137,8 @@ static void add_signatures(struct decision *d, const struct conf_domain *domain,
 		s->policy = domain->sign.policy;
 		/* RFC 8616 5: U-labels belong into internationalized messages only. */
 		s->policy.ulabels = s->policy.ulabels && d->facts->smtputf8;
+		if (facts_sendmail(d->facts))
+			s->policy.supplied = supplied_by_sendmail;
 	}
 }
 
@@ -219,7 +224,7 @@ enum rc plan_decide(const struct snapshot *snap, const struct facts *facts,
 		    const struct fields *fields, int64_t now, struct arena *arena, struct plan *ret,
 		    struct err *err)
 {
-	struct plan plan = {.reason = REASON_NONE};
+	struct plan plan = {.reason = REASON_NONE, .sendmail = facts_sendmail(facts)};
 	struct decision d = {snap, facts, fields, now, arena, &plan};
 	enum rc rc = from_read(fields, arena, &plan.from, err);
 

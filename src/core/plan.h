@@ -55,7 +55,8 @@ struct plan {
 			      * to be verified while the body goes by */
 	const char *
 		warning; /* sender mismatch under "warn", a domain of sign.also that cannot sign; or NULL */
-	bool observe; /* the domain has observe = true: log what would be done, do nothing */
+	bool sendmail; /* whose habits the risks are to be held against */
+	bool observe;  /* the domain has observe = true: log what would be done, do nothing */
 };
 
 /* The first reason that applies, in the order of enum plan_reason. RC_NOMEM only. Strings lie in ARENA, domains and

@@ -32,7 +32,7 @@ static void scan_octets(struct risk_scan *s, struct span piece)
 static void add_to_line(struct risk_scan *s, size_t n)
 {
 	s->line += n;
-	if (s->line > RISK_LINE_MAX)
+	if (s->line > (s->sendmail ? RISK_LINE_MAX_SENDMAIL : RISK_LINE_MAX))
 		s->found |= RISK_LONG_LINE;
 }
 

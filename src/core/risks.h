@@ -10,12 +10,14 @@
 #include "core/record.h"
 #include "mail/field.h"
 
-/* RFC 5322 2.1.1: octets of a line, its CRLF not counted. Postfix folds what is longer (smtp_line_length_limit). */
-enum { RISK_LINE_MAX = 998 };
+/* RFC 5322 2.1.1: octets of a line, its CRLF not counted. Postfix folds what is longer (smtp_line_length_limit).
+ * Sendmail breaks what is longer than its mailer's L= (990 for SMTP). */
+enum { RISK_LINE_MAX = 998, RISK_LINE_MAX_SENDMAIL = 990 };
 
 /* All zero is the beginning of a body. */
 struct risk_scan {
 	unsigned found; /* enum risk, or-ed */
+	bool sendmail;	/* its limit holds */
 	size_t line;	/* octets of the line so far, a CR that was last not counted */
 	bool cr;	/* the last octet was a CR */
 };

@@ -84,19 +84,30 @@ static enum rc sign_field(struct part *part, struct span name, const struct fiel
 	return headhash_add(part->hash, field, err);
 }
 
+/* One more of a field is to break the signature; but not the one that the mail server itself supplies. */
+static bool is_oversigned(const struct dkim_policy *policy, struct span name, size_t n_signed)
+{
+	if (n_signed == 0 && policy->supplied != NULL &&
+	    names_have(policy->supplied, SIZE_MAX, name))
+		return false;
+	return names_have(policy->oversign, SIZE_MAX, name);
+}
+
 /* RFC 6376 5.4.2: all fields called NAME from the bottom up, and the name once more where it is
  * oversigned. A field that cannot be signed ends it: a further NAME would mean that one. */
 static enum rc sign_name(struct work *w, struct part *part, struct span name, struct err *err)
 {
 	const struct field *field;
+	size_t n_signed = 0;
 	enum rc rc = RC_OK;
 
 	while (rc == RC_OK && (field = pick_next(w->pick, name)) != NULL) {
 		if (field->space_before_colon)
 			return RC_OK;
 		rc = sign_field(part, name, field, err);
+		n_signed++;
 	}
-	if (rc == RC_OK && names_have(part->policy->oversign, SIZE_MAX, name))
+	if (rc == RC_OK && is_oversigned(part->policy, name, n_signed))
 		rc = push_name(part, name, err);
 	return rc;
 }
@@ -132,6 +143,7 @@ static enum rc fill_part(struct work *w, struct part *part, struct err *err)
 static bool part_fits(const struct part *part, const struct dkim_policy *policy)
 {
 	return part->policy->header_canon == policy->header_canon &&
+	       part->policy->supplied == policy->supplied &&
 	       names_equal(part->policy->sign, policy->sign) &&
 	       names_equal(part->policy->oversign, policy->oversign);
 }

@@ -23,10 +23,12 @@ struct dkim_policy {
 	enum canon body_canon;
 	const char *const *sign;     /* signed where present, in this order */
 	const char *const *oversign; /* signed, and once more than present (must be in sign too) */
-	int64_t expire;		     /* x= is t= plus this; 0: no x= */
-	const char *identity;	     /* i=, "" none; "@sub.example.com" or "user@example.com" */
-	bool diagnostics;	     /* z= (RFC 6376 3.5) */
-	bool ulabels; /* RFC 8616 5: U-labels in d=, s=, i= (caller: only SMTPUTF8 mail) */
+	/* What the mail server adds behind us where it is missing, and so not oversigned then; or NULL. */
+	const char *const *supplied;
+	int64_t expire;	      /* x= is t= plus this; 0: no x= */
+	const char *identity; /* i=, "" none; "@sub.example.com" or "user@example.com" */
+	bool diagnostics;     /* z= (RFC 6376 3.5) */
+	bool ulabels;	      /* RFC 8616 5: U-labels in d=, s=, i= (caller: only SMTPUTF8 mail) */
 };
 
 /* The names signed and those oversigned by default; both end with NULL. */

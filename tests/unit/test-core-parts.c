@@ -278,6 +278,19 @@ static void test_risks_of_fields(void)
 	}
 }
 
+static void test_risks_of_sendmail(void)
+{
+	static const char x[] = X900 X10 X10 X10 X10 X10 X10 X10 X10 X10 "x";
+
+	for (size_t n = RISK_LINE_MAX_SENDMAIL; n <= RISK_LINE_MAX_SENDMAIL + 1; n++) {
+		struct risk_scan s = {.sendmail = true};
+
+		risks_body(&s, span_of(x, n));
+		risks_finish(&s);
+		CU_ASSERT_EQUAL(s.found, n > RISK_LINE_MAX_SENDMAIL ? RISK_LONG_LINE : 0);
+	}
+}
+
 static void tell(struct factstore *s, enum macro m, const char *value)
 {
 	struct err err = ERR_INIT;
@@ -365,6 +378,7 @@ int main(void)
 		{"one outcome a message", test_one_outcome_a_message},
 		{"risks of bodies", test_risks_of_bodies},
 		{"risks of fields", test_risks_of_fields},
+		{"risks of Sendmail's lines", test_risks_of_sendmail},
 		{"macros live as long as they hold", test_macros_live_as_long_as_they_hold},
 		{"what MAIL says", test_what_mail_says},
 	};

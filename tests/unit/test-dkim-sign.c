@@ -311,28 +311,35 @@ static void test_selection(void)
 		const char *const *sign, *const *oversign;
 		struct span text;
 		const char *h;
+		const char *const *supplied;
 	} rows[] = {
 		{"present and absent", dkim_default_sign, dkim_default_oversign,
 		 SPAN_LIT("from: a\r\nList-ID: x\r\nReceived: y\r\nBcc: z\r\n\r\n"),
 		 "From:From:Reply-To:Subject:Date:To:Cc:Message-ID:MIME-Version:Content-Type:"
-		 "Content-Transfer-Encoding:List-Id"},
-		{"not oversigned", three, none, SPAN_LIT("From: a\r\nTo: b\r\n\r\n"), "From:To"},
+		 "Content-Transfer-Encoding:List-Id",
+		 NULL},
+		{"not oversigned", three, none, SPAN_LIT("From: a\r\nTo: b\r\n\r\n"), "From:To",
+		 NULL},
 		{"as often as there", three, none, SPAN_LIT("To: 1\r\nFrom: a\r\nTO: 2\r\n\r\n"),
-		 "From:To:To"},
+		 "From:To:To", NULL},
 		{"and once more", three, three, SPAN_LIT("To: 1\r\nFrom: a\r\nTO: 2\r\n\r\n"),
-		 "From:From:To:To:To:Subject"},
-		{"From is always there", none, none, SPAN_LIT("From: a\r\n\r\n"), "From"},
+		 "From:From:To:To:To:Subject", NULL},
+		{"From is always there", none, none, SPAN_LIT("From: a\r\n\r\n"), "From", NULL},
 		{"From is always first, names count once", only_subject, only_subject,
-		 SPAN_LIT("Subject: a\r\nFrom: a\r\n\r\n"), "From:From:Subject:Subject"},
+		 SPAN_LIT("Subject: a\r\nFrom: a\r\n\r\n"), "From:From:Subject:Subject", NULL},
 		{"space before the colon", two, two, SPAN_LIT("Subject : a\r\nFrom: a\r\n\r\n"),
-		 "From:From"},
+		 "From:From", NULL},
 		{"space before the colon, one below", two, two,
 		 SPAN_LIT("Subject: 1\r\nSubject : 2\r\nFrom: a\r\nSubject: 3\r\n\r\n"),
-		 "From:From:Subject"},
+		 "From:From:Subject", NULL},
 		{"space before the colon, one above", two, two,
-		 SPAN_LIT("Subject: 1\r\nFrom: a\r\nSubject : 3\r\n\r\n"), "From:From"},
+		 SPAN_LIT("Subject: 1\r\nFrom: a\r\nSubject : 3\r\n\r\n"), "From:From", NULL},
 		{"a From that cannot be signed above", two, two,
-		 SPAN_LIT("From : 1\r\nFrom: a\r\n\r\n"), "From:Subject"},
+		 SPAN_LIT("From : 1\r\nFrom: a\r\n\r\n"), "From:Subject", NULL},
+		{"supplied where it is missing", three, three, SPAN_LIT("From: a\r\nTo: 1\r\n\r\n"),
+		 "From:From:To:To", two},
+		{"supplied, but it is there", three, three,
+		 SPAN_LIT("Subject: s\r\nFrom: a\r\n\r\n"), "From:From:To:Subject:Subject", two},
 	};
 	struct err err = ERR_INIT;
 	struct buf value, out, h;
@@ -346,6 +353,7 @@ static void test_selection(void)
 		ROW(rows[i].label);
 		policy.sign = rows[i].sign;
 		policy.oversign = rows[i].oversign;
+		policy.supplied = rows[i].supplied;
 		ASSERT_OK(sign(rows[i].text, &policy, "example.com", RFC8463_ED25519_PEM, &value,
 			       &out, &err),
 			  &err);
