@@ -155,12 +155,12 @@ static const struct {
 	{"U-labels, asked in U-labels",
 	 "%: ann@B\xc3\xbc"
 	 "cher.example\n",
-	 "*@b\xc3\xbc"
-	 "cher.example",
+	 ("*@b\xc3\xbc"
+	  "cher.example"),
 	 true},
 	{"U-labels, asked in A-labels",
-	 "%: ann@b\xc3\xbc"
-	 "cher.example\n",
+	 ("%: ann@b\xc3\xbc"
+	  "cher.example\n"),
 	 "*@xn--bcher-kva.example", true},
 	{"A-labels, asked in U-labels", "%: ann@xn--bcher-kva.EXAMPLE\n",
 	 "*@B\xc3\x9c"
@@ -338,8 +338,8 @@ static const struct row list_rows[] = {
 	{"recipient: no domain", "Any Recipient", "is", "*postmaster", true, STAGE_RCPT,
 	 MAIL(HEAD(""), .rcpt = "<Postmaster>")},
 	{"recipient: U-labels", "Any Recipient", "is", "*@xn--bcher-kva.example", true, STAGE_RCPT,
-	 MAIL(HEAD(""), .rcpt = "<a@b\xc3\xbc"
-				"cher.example>")},
+	 MAIL(HEAD(""), .rcpt = ("<a@b\xc3\xbc"
+				 "cher.example>"))},
 	{"recipient: what is no address is a text", "Any Recipient", "is", "<<>*", true, STAGE_RCPT,
 	 MAIL(HEAD(""), .rcpt = "<<>>")},
 	{"each recipient: one is not", "Each Recipient", "is", "ann@*", false, STAGE_RCPT,
@@ -775,8 +775,8 @@ static const char *const some_pictures[] = {"*",
 					    "*@a.example",
 					    "ann@*",
 					    "bob@b.example",
-					    "*b\xc3\xbc"
-					    "cher*",
+					    ("*b\xc3\xbc"
+					     "cher*"),
 					    "*@xn--bcher-kva.example",
 					    "*x*",
 					    "*a*b*",
@@ -839,8 +839,8 @@ static const char *const some_names[] = {
 static const char *const some_values[] = {
 	"ann@a.example",
 	"Ann <ann@a.example>, bob@b.example",
-	"\"x, y\" <x@b\xc3\xbc"
-	"cher.example>",
+	("\"x, y\" <x@b\xc3\xbc"
+	 "cher.example>"),
 	"<x@xn--bcher-kva.example>",
 	"team: ann@a.example;",
 	"undisclosed:;",
@@ -882,8 +882,8 @@ static const char *const some_clients[] = {"192.0.2.9", "2001:db8::1", "unix", "
 static const char *const some_senders[] = {"<bob@b.example>", "<>", "",
 					   "ann@a.example",   "<<", "a b"};
 static const char *const some_rcpts[] = {"<jim@example.com>", "<ann@a.example> bob@b.example", "",
-					 "<x@b\xc3\xbc"
-					 "cher.example>",
+					 ("<x@b\xc3\xbc"
+					  "cher.example>"),
 					 "<Postmaster> <<"};
 
 static void random_message(struct buf *out)

@@ -216,7 +216,7 @@ class Client:
 
     def answer(self):
         result = Result(None)
-        last = None
+        last, pieces = None, []
         while True:
             command, payload = self.receive()
             if last == b"b" and command not in (b"b", *FINAL):
@@ -224,7 +224,11 @@ class Client:
             last = command
             if command in FINAL:
                 result.action, result.reply = command, payload.rstrip(b"\0")
+                result.body = b"".join(pieces) if pieces else None
                 return result
+            if command == b"b":
+                pieces.append(payload)
+                continue
             self.take(result, command, payload)
 
     @staticmethod
@@ -247,8 +251,6 @@ class Client:
             result.rcpts.append(("delete", payload.rstrip(b"\0"), b""))
         elif command == b"q":
             result.quarantine = payload.rstrip(b"\0")
-        elif command == b"b":
-            result.body = (result.body or b"") + payload
         elif command != b"p":
             raise AssertionError("unexpected answer %r" % command)
 
