@@ -127,7 +127,9 @@ static bool set_route(json_t *o, const struct record *r)
 
 	if (r->verdict != VERDICT_ACCEPT)
 		return set_string(o, "reply", r->reply.text);
-	if (r->route != NULL && !set_string(o, "observe", r->route->observed))
+	if (r->route == NULL)
+		return true;
+	if (!set_string(o, "observe", r->route->observed))
 		return false;
 	if (!record_is_routed(r))
 		return true;
