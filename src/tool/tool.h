@@ -71,6 +71,7 @@ extern const struct tool_verb tool_verbs_postfix[];
 extern const struct tool_verb tool_verbs_restore[];
 extern const struct tool_verb tool_verbs_rule[];
 extern const struct tool_verb tool_verbs_selector[];
+extern const struct tool_verb tool_verbs_sendmail[];
 extern const struct tool_verb tool_verbs_setup[];
 extern const struct tool_verb tool_verbs_user[];
 extern const struct tool_verb *const tool_all_verbs[]; /* ends with NULL */

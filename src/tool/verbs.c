@@ -7,10 +7,23 @@
 
 /* In the order of "mailseal --help". */
 const struct tool_verb *const tool_all_verbs[] = {
-	tool_verbs_setup,   tool_verbs_check,	   tool_verbs_domain,  tool_verbs_selector,
-	tool_verbs_dns,	    tool_verbs_user,	   tool_verbs_message, tool_verbs_mailbox,
-	tool_verbs_rule,    tool_verbs_postfix,	   tool_verbs_daemon,  tool_verbs_backup,
-	tool_verbs_restore, tool_verbs_completion, tool_verbs_help,    NULL,
+	tool_verbs_setup,
+	tool_verbs_check,
+	tool_verbs_domain,
+	tool_verbs_selector,
+	tool_verbs_dns,
+	tool_verbs_user,
+	tool_verbs_message,
+	tool_verbs_mailbox,
+	tool_verbs_rule,
+	tool_verbs_postfix,
+	tool_verbs_sendmail,
+	tool_verbs_daemon,
+	tool_verbs_backup,
+	tool_verbs_restore,
+	tool_verbs_completion,
+	tool_verbs_help,
+	NULL,
 };
 
 const struct tool_verb *verb_next(const struct tool_verb *v)

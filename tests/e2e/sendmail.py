@@ -96,7 +96,7 @@ class Servers:
         lmtp = ([STORE], self.dovecot.lmtp)
         daemons = {'smtp': ('MTA', ''), 'outside': ('OUTSIDE', '')}
         self.by = {
-            'unix': Sendmail(room, 'sm-unix', programs, sink.port, daemons, filter_line('mailseal', 'unix:' + socket), lmtp),
+            'unix': Sendmail(room, 'sm-unix', programs, sink.port, daemons, self.mailseal.tool('sendmail', 'show').decode(), lmtp),
             'inet': Sendmail(room, 'sm-inet', programs, sink.port, daemons,
                              filter_line('mailseal', 'inet:%d@127.0.0.1' % port), lmtp),
             'bare': Sendmail(room, 'sm-bare', programs, sink.port, daemons, lmtp=lmtp)}
