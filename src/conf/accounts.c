@@ -31,6 +31,7 @@ struct walk {
 	struct arena *arena;
 	struct account_targets *ret;
 	size_t room;
+	unsigned steps; /* aliases that were followed, each as often as it was met */
 	struct err *err;
 };
 
@@ -46,8 +47,8 @@ static enum rc no_memory(struct walk *w)
 	return err_set(w->err, RC_NOMEM, "out of memory (accounts)");
 }
 
-/* The place of the first delimiter in LOCAL that is neither its first nor its last byte (Postfix: a detail never
- * leaves nobody). LOCAL.len: none. */
+/* The place of the first delimiter in LOCAL that is not its first byte (Postfix: a detail never leaves nobody).
+ * LOCAL.len: none. */
 static size_t find_delimiter(const struct conf *c, struct span local)
 {
 	for (size_t i = 1; i < local.len; i++)
@@ -85,11 +86,15 @@ static enum rc find_place(struct walk *w, const struct mailbox *m, struct place 
 {
 	char name[DOMAIN_SIZE];
 	size_t cut;
+	enum rc rc;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->local = m->local;
-	if (m->local.len == 0 || domain_to_ascii(m->domain, name, NULL) != RC_OK)
+	if (m->local.len == 0)
 		return RC_OK;
+	rc = domain_to_ascii(m->domain, name, w->err);
+	if (rc != RC_OK)
+		return rc == RC_INPUT ? RC_OK : rc;
 	ret->domain = conf_domain_find(w->c, name);
 	if (ret->domain == NULL)
 		return RC_OK;
@@ -253,6 +258,10 @@ static enum rc follow_all(struct walk *w, const struct conf_alias *alias, struct
 	struct trail here = {from, alias, from != NULL ? from->depth + 1 : 1};
 	enum rc rc = RC_OK;
 
+	if (++w->steps > ACCOUNT_STEPS_MAX)
+		return err_set(w->err, RC_LIMIT,
+			       "more than %d aliases for one address, last %s (%s:%u)",
+			       ACCOUNT_STEPS_MAX, alias->name, alias->file, alias->line);
 	if (here.depth > ACCOUNT_DEPTH_MAX)
 		return err_set(w->err, RC_LIMIT, "more than %d aliases in a row, last %s (%s:%u)",
 			       ACCOUNT_DEPTH_MAX, alias->name, alias->file, alias->line);

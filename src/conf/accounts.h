@@ -29,7 +29,7 @@ struct conf_aliases {
 	size_t n;
 };
 
-enum { ACCOUNT_TARGETS_MAX = 1000, ACCOUNT_DEPTH_MAX = 10 };
+enum { ACCOUNT_TARGETS_MAX = 1000, ACCOUNT_DEPTH_MAX = 10, ACCOUNT_STEPS_MAX = 10000 };
 
 /* Where mail for one address goes. */
 struct account_target {
@@ -50,7 +50,8 @@ struct account_targets {
 /* Follow ADDRESS (local@domain or a mailbox of an envelope) to the accounts it stands for, in the order of the files,
  * each once. An address elsewhere is its own target. accounts = [ ... ] of a domain: a local part that is not listed is
  * no account of ours (domain NULL), though its domain is. Circles of aliases end where they close (the address itself
- * is the target then). RC_LIMIT past ACCOUNT_TARGETS_MAX or ACCOUNT_DEPTH_MAX: the text names the alias. RC_NOMEM. */
+ * is the target then). RC_LIMIT past ACCOUNT_TARGETS_MAX, ACCOUNT_DEPTH_MAX or ACCOUNT_STEPS_MAX: the text names the alias.
+ * RC_NOMEM. */
 MUST_CHECK enum rc accounts_resolve(const struct conf *c, const struct mailbox *address,
 				    struct arena *arena, struct account_targets *ret,
 				    struct err *err);

@@ -107,7 +107,6 @@ struct rule {
 	const struct rule_action *todo;
 	size_t n_todo;
 	bool keep_clear;
-	bool asks_content; /* a condition needs the header or the body: not to be judged at RCPT */
 	const char *file;
 	unsigned line;
 };

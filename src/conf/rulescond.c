@@ -52,13 +52,6 @@ static enum value_kind value_kind_of(enum condition_kind k)
 	}
 }
 
-/* Is it known only when the header, or more, has been seen? */
-static bool asks_content(enum condition_kind k)
-{
-	return k != COND_RETURN_PATH && k != COND_ANY_RECIPIENT && k != COND_EACH_RECIPIENT &&
-	       k != COND_SUBMIT_ADDRESS && k != COND_TIME_OF_DAY && k != COND_DATE && k != COND_DAY;
-}
-
 static bool find_kind(const char *name, enum condition_kind *ret)
 {
 	for (unsigned i = 0; i < CONDITIONS; i++) {
@@ -409,7 +402,6 @@ static bool read_condition(struct value_reader *r, struct rule_draft *draft, con
 			       condition_name(c->kind), condition_name(c->kind));
 		return false;
 	}
-	draft->rule.asks_content = draft->rule.asks_content || asks_content(c->kind);
 	c->text = "";
 	if (wanted == 1)
 		return true;

@@ -44,8 +44,9 @@ static enum rc delete_inside(const struct fields *fields, struct arena *arena, s
 	return rc;
 }
 
-/* RFC 2047 2: an encoded-word has at most 75 characters; 45 octets make 60 of base64. */
-enum { WORD_OCTETS = 45 };
+/* RFC 2047 2: an encoded-word has at most 75 characters, and a line with one at most 76: behind "Subject: " that leaves 52
+ * of base64. */
+enum { WORD_OCTETS = 39, LINE_OCTETS = 900 };
 
 /* So many octets of S that no UTF-8 character is cut. */
 static size_t whole_characters(struct span s)
@@ -68,10 +69,8 @@ static bool is_ascii(struct span s)
 /* Each encoded-word on a line of its own but the first. */
 static enum rc add_words(struct span text, struct buf *out, struct err *err)
 {
-	enum rc rc = is_ascii(text) ? buf_add(out, text, err) : RC_OK;
+	enum rc rc = RC_OK;
 
-	if (is_ascii(text))
-		return rc;
 	for (size_t n; text.len != 0 && rc == RC_OK; text = span_from(text, n)) {
 		n = whole_characters(text);
 		rc = buf_adds(out, "=?UTF-8?B?", err);
@@ -83,21 +82,48 @@ static enum rc add_words(struct span text, struct buf *out, struct err *err)
 	return rc;
 }
 
+/* RFC 2047 6.2: white space between two encoded-words is not shown; what is to be seen there must be in one of them. */
+static enum rc add_tag(const char *tag, bool before_word, struct buf *out, struct err *err)
+{
+	struct span text = span_str(tag);
+	struct buf spaced;
+	enum rc rc;
+
+	if (is_ascii(text) && text.len <= LINE_OCTETS)
+		return buf_add(out, text, err);
+	buf_init(&spaced, text.len + 1);
+	rc = buf_add(&spaced, text, err);
+	if (rc == RC_OK && before_word)
+		rc = buf_addc(&spaced, ' ', err);
+	if (rc == RC_OK)
+		rc = add_words(buf_span(&spaced), out, err);
+	buf_clear(&spaced);
+	return rc;
+}
+
+/* RFC 5322 2.2.3: what stands before OLD on its first line. A fold may be there already. */
+static const char *fold_before(struct span old)
+{
+	if (old.p[0] == '\n' || old.p[0] == '\r')
+		return "";
+	return is_wsp(old.p[0]) ? "\n" : "\n ";
+}
+
 /* " TAG OLD", OLD with its own leading space; a fold between them keeps old lines as long as they were. */
 static enum rc tag_value(const char *tag, struct span old, struct arena *arena, const char **ret,
 			 struct err *err)
 {
-	bool has_old = old.p != NULL && span_trim_fold(old).len != 0;
+	struct span text = old.p != NULL ? span_trim_fold(old) : SPAN_NONE;
 	struct buf out;
 	enum rc rc;
 
 	buf_init(&out, 8 * strlen(tag) + old.len + 64);
 	rc = buf_addc(&out, ' ', err);
 	if (rc == RC_OK)
-		rc = add_words(span_str(tag), &out, err);
-	if (rc == RC_OK && has_old)
-		rc = buf_adds(&out, is_wsp(old.p[0]) ? "\n" : "\n ", err);
-	if (rc == RC_OK && has_old)
+		rc = add_tag(tag, span_starts(text, SPAN_LIT("=?")), &out, err);
+	if (rc == RC_OK && text.len != 0)
+		rc = buf_adds(&out, fold_before(old), err);
+	if (rc == RC_OK && text.len != 0)
 		rc = buf_add(&out, old, err);
 	if (rc == RC_OK)
 		*ret = arena_strndup(arena, buf_span(&out));

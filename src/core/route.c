@@ -8,6 +8,7 @@
 /* Far above deliver.max_copies: what one message may become. */
 enum { DELIVERIES_MAX = 100000, TRACE_MAX = 1000000 };
 
+static const char no_recipient[] = "the mail server named no recipient whose rules could be asked";
 static const char needs_reentry[] =
 	"this needs copies of the message (deliver.reentry), which are not built yet";
 
@@ -28,29 +29,31 @@ void route_clear(struct route *r)
 
 /* --- the recipients ----------------------------------------------------------------------------- */
 
-static enum rc as_given(struct router *r, size_t recipient, const struct mods *mods)
+static enum rc as_given(struct router *r, size_t recipient, const struct route_content *content)
 {
 	struct span given = r->recipients[recipient].given;
-	struct route_content content = route_content_of(mods);
 	struct route_delivery d = {.recipient = recipient, .as_given = true};
 
 	if (given.len >= 2 && given.p[0] == '<' && given.p[given.len - 1] == '>')
 		given = span_sub(given, 1, given.len - 2);
 	d.address = arena_strndup(r->arena, given);
-	return d.address != NULL ? route_deliver(r, d, &content) : route_no_memory(r);
+	return d.address != NULL ? route_deliver(r, d, content) : route_no_memory(r);
 }
 
-/* An alias whose accounts all get the message as it is needs nothing from us: the mail server knows the alias. */
+/* An alias whose accounts all get one content and no rule names a mailbox needs nothing from us: the mail server knows
+ * the alias. */
 static bool all_as_usual(const struct router *r, size_t before, size_t n)
 {
 	const struct vec *v = &r->route->deliveries;
+	const struct route_delivery *first;
 
 	if (v->len - before != n)
 		return false;
+	first = vec_at(v, before);
 	for (size_t i = before; i < v->len; i++) {
 		const struct route_delivery *d = vec_at(v, i);
 
-		if (d->rule != NULL || d->content != 0)
+		if (d->rule != NULL || d->content != first->content)
 			return false;
 	}
 	return true;
@@ -59,60 +62,65 @@ static bool all_as_usual(const struct router *r, size_t before, size_t n)
 static enum rc run_targets(struct router *r, size_t recipient, const struct account_targets *t,
 			   const struct mods *mods)
 {
-	size_t before = r->route->deliveries.len, rejected = r->n_rejected;
+	size_t before = r->route->deliveries.len;
+	struct route_content content;
 	enum rc rc = RC_OK;
 
 	for (size_t i = 0; i < t->n && rc == RC_OK && r->need == NEED_NOTHING; i++)
-		rc = route_target(r, NULL, recipient, &t->at[i], mods, NULL, false);
-	/* Rejected by one of several accounts behind an alias: the sender hears of it once. */
-	if (r->n_rejected > rejected)
-		r->n_rejected = rejected + 1;
-	if (rc != RC_OK || !t->at[0].by_alias || !all_as_usual(r, before, t->n))
+		rc = route_target(
+			r,
+			&(struct pass){.recipient = recipient, .target = &t->at[i], .mods = *mods});
+	if (rc != RC_OK || r->need != NEED_NOTHING || !t->at[0].by_alias ||
+	    !all_as_usual(r, before, t->n))
 		return rc;
+	content = *(const struct route_content *)vec_at(
+		&r->route->contents,
+		((const struct route_delivery *)vec_at(&r->route->deliveries, before))->content);
 	r->route->deliveries.len = before;
-	return as_given(r, recipient, mods);
+	return as_given(r, recipient, &content);
+}
+
+/* RFC 3461 4.1: the sender wants to hear of failures unless NOTIFY is given and does not name them. */
+static bool wants_no_notice(const struct route_recipient *r)
+{
+	for (size_t i = 0; i < r->n_args; i++)
+		if (span_istarts(r->args[i], SPAN_LIT("NOTIFY=")))
+			return span_search(r->args[i], SPAN_LIT("FAILURE"), 0, true) ==
+			       r->args[i].len;
+	return false;
 }
 
 static enum rc run_recipient(struct router *r, size_t recipient, const struct mods *mods)
 {
+	struct route_content usual = route_content_of(mods);
 	struct account_targets targets;
 	struct mailbox m;
 	enum rc rc = address_envelope_read(r->recipients[recipient].given, r->arena, &m, r->err);
 
+	r->seen = NULL;
+	r->refused = r->refused_further = false;
 	if (rc == RC_INPUT || (rc == RC_OK && m.domain.len == 0))
-		return as_given(r, recipient, mods);
+		return as_given(r, recipient, &usual);
 	if (rc == RC_OK)
 		rc = accounts_resolve(r->e->snap->conf, &m, r->arena, &targets, r->err);
-	return rc == RC_OK ? run_targets(r, recipient, &targets, mods) : rc;
+	if (rc == RC_OK)
+		rc = run_targets(r, recipient, &targets, mods);
+	/* Rejected by several: the sender hears of it once. What a redirection comes to is told where nothing else came of
+	 * the message. */
+	if ((r->refused || (r->refused_further && !r->got[recipient])) &&
+	    !wants_no_notice(&r->recipients[recipient]))
+		r->n_to_tell++;
+	return rc;
 }
 
 /* --- what comes of it --------------------------------------------------------------------------- */
-
-static bool wants_no_notice(const struct route_recipient *r)
-{
-	for (size_t i = 0; i < r->n_args; i++)
-		if (span_ieq_str(r->args[i], "NOTIFY=NEVER"))
-			return true;
-	return false;
-}
-
-static bool is_delivered(const struct route *route, size_t recipient)
-{
-	for (size_t i = 0; i < route->deliveries.len; i++) {
-		const struct route_delivery *d = vec_at(&route->deliveries, i);
-
-		if (d->recipient == recipient)
-			return true;
-	}
-	return false;
-}
 
 static enum rc find_dropped(struct router *r)
 {
 	for (size_t i = 0; i < r->n_recipients; i++) {
 		size_t *slot;
 
-		if (is_delivered(r->route, i))
+		if (r->got[i])
 			continue;
 		slot = vec_push(&r->route->dropped);
 		if (slot == NULL)
@@ -122,24 +130,15 @@ static enum rc find_dropped(struct router *r)
 	return RC_OK;
 }
 
-/* RFC 3464: whoever is dropped after the message was accepted is told of, but not to the null sender and not against
- * NOTIFY=NEVER. */
+/* RFC 3464: whoever is dropped after the message was accepted is told of, but not to the null sender. */
 static bool somebody_must_be_told(const struct router *r)
 {
 	struct span from = r->e->facts->mail_from;
 
-	if (r->n_rejected == 0 || from.len == 0 || span_eq_str(from, "<>"))
-		return false;
-	for (size_t i = 0; i < r->route->dropped.len; i++) {
-		const size_t *recipient = vec_at(&r->route->dropped, i);
-
-		if (!wants_no_notice(&r->recipients[*recipient]))
-			return true;
-	}
-	return false;
+	return r->n_to_tell != 0 && from.len != 0 && !span_eq_str(from, "<>");
 }
 
-static bool is_plain(const struct route_content *c)
+bool route_content_is_plain(const struct route_content *c)
 {
 	return !c->seal && c->n_added == 0 && c->tag == NULL && c->quarantine == NULL;
 }
@@ -152,7 +151,7 @@ static bool changes_nothing(const struct route *route)
 		if (!d->as_given)
 			return false;
 	}
-	return route->dropped.len == 0 && is_plain(vec_at(&route->contents, 0));
+	return route->dropped.len == 0 && route_content_is_plain(vec_at(&route->contents, 0));
 }
 
 static void settle(struct route *route, enum route_outcome outcome, const char *text)
@@ -170,6 +169,8 @@ static enum rc conclude(struct router *r)
 		return rc;
 	if (r->defer != NULL)
 		settle(route, ROUTE_DEFER, r->defer);
+	else if (r->n_recipients == 0)
+		settle(route, ROUTE_DEFER, no_recipient);
 	else if (route->deliveries.len == 0)
 		settle(route, r->reject != NULL ? ROUTE_REJECT : ROUTE_DISCARD, r->reject);
 	else if (route->contents.len > 1 || somebody_must_be_told(r))
@@ -179,9 +180,9 @@ static enum rc conclude(struct router *r)
 	return RC_OK;
 }
 
-static void router_init(struct router *r, struct evidence *e,
-			const struct route_recipient *recipients, size_t n, struct route *route,
-			struct route_trace *trace, struct err *err)
+static enum rc router_init(struct router *r, struct evidence *e,
+			   const struct route_recipient *recipients, size_t n, struct route *route,
+			   struct route_trace *trace, struct err *err)
 {
 	*r = (struct router){.e = e,
 			     .arena = e->arena,
@@ -190,6 +191,8 @@ static void router_init(struct router *r, struct evidence *e,
 			     .route = route,
 			     .trace = trace,
 			     .err = err};
+	r->got = arena_calloc(r->arena, n + 1, sizeof(*r->got));
+	return r->got != NULL ? RC_OK : route_no_memory(r);
 }
 
 /* Everything that an earlier call found without knowing enough. */
@@ -211,8 +214,9 @@ enum rc route_decide(struct evidence *evidence, const struct route_recipient *re
 	enum rc rc;
 
 	forget(ret);
-	router_init(&r, evidence, recipients, n, ret, trace, err);
-	rc = route_run(&r, &server);
+	rc = router_init(&r, evidence, recipients, n, ret, trace, err);
+	if (rc == RC_OK)
+		rc = route_run(&r, &server);
 	if (server.rejected && rc == RC_OK && r.need == NEED_NOTHING) {
 		/* A copy that a rule stored before would have to be sent though the message is refused. */
 		*ret_need = NEED_NOTHING;
@@ -267,8 +271,9 @@ enum rc route_early(struct evidence *evidence, const struct route_recipient *rec
 	enum rc rc;
 
 	route_init(&route);
-	router_init(&r, evidence, recipient, 1, &route, NULL, err);
-	rc = run_recipient(&r, 0, &none);
+	rc = router_init(&r, evidence, recipient, 1, &route, NULL, err);
+	if (rc == RC_OK)
+		rc = run_recipient(&r, 0, &none);
 	*ret = ROUTE_PASS;
 	*ret_text = *ret_content = NULL;
 	if (rc == RC_OK && r.defer != NULL) {

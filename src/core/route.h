@@ -65,7 +65,6 @@ struct route_delivery {
 struct route {
 	enum route_outcome outcome;
 	const char *text;      /* REJECT, DEFER: for the sender and the log, one line */
-	const char *why;       /* for the log: which rule, which account; or NULL */
 	struct vec contents;   /* of struct route_content; [0] what stays in place */
 	struct vec deliveries; /* of struct route_delivery, no address twice for one content */
 	struct vec dropped;    /* of size_t: recipients that nothing is delivered for */
@@ -89,6 +88,9 @@ struct route_trace_entry {
 struct route_trace {
 	struct vec v; /* of struct route_trace_entry */
 };
+
+/* Does it leave the message as it is? */
+bool route_content_is_plain(const struct route_content *c);
 
 void route_init(struct route *r);
 void route_clear(struct route *r);

@@ -60,8 +60,12 @@ static enum rc content_index(struct router *r, const struct route_content *conte
 
 	for (*ret = 0; *ret < v->len; (*ret)++) {
 		slot = vec_at(v, *ret);
-		if (same_content(slot, content))
-			return RC_OK;
+		if (!same_content(slot, content))
+			continue;
+		/* The same octets, for other reasons: the log has each of them. */
+		slot->was_encrypted = slot->was_encrypted || content->was_encrypted;
+		slot->plain = slot->plain || content->plain;
+		return RC_OK;
 	}
 	slot = vec_push(v);
 	if (slot == NULL)
@@ -112,6 +116,8 @@ enum rc route_deliver(struct router *r, struct route_delivery d,
 
 	if (r->muted)
 		return route_observe(r, d.address, content);
+	if (d.recipient < r->n_recipients)
+		r->got[d.recipient] = true;
 	rc = content_index(r, content, &d.content);
 	for (size_t i = 0; i < r->route->deliveries.len && rc == RC_OK; i++)
 		if (same_delivery(vec_at(&r->route->deliveries, i), &d))
@@ -136,37 +142,55 @@ static const struct conf_domain *domain_of(const struct router *r, const char *a
 	return at != NULL ? conf_domain_find(r->e->snap->conf, at + 1) : NULL;
 }
 
-/* A certificate of ACCOUNT, or what its domain says where there is none. */
-static enum conf_fallback choose(struct router *r, const char *account,
-				 const struct conf_domain *domain, struct user_cert_choice *ret)
+static bool has_ended(const struct user_cert *run, size_t n, int64_t now)
+{
+	for (size_t i = 0; i < n; i++)
+		if (run[i].not_after < now)
+			return true;
+	return false;
+}
+
+/* A certificate of ACCOUNT, or what its domain says where there is none. The profile "compat" seals for RSA keys: the
+ * others, which come behind them in the list, are none for it. */
+static enum conf_fallback choose(const struct router *r, const char *account,
+				 const struct conf_domain *domain, struct user_cert_choice *ret,
+				 bool *ret_ec)
 {
 	const struct conf_seal *seal = &domain->seal;
 	bool late = seal->on_expired == FALLBACK_SEAL;
-	size_t n;
+	size_t n, rsa = 0;
 	const struct user_cert *run = user_cert_list_account(r->e->snap->users, account, &n);
 
-	if (user_cert_for_sealing(run, n, r->e->now, late ? seal->grace : 0, ret))
+	while (rsa < n && run[rsa].kind == CERT_RSA)
+		rsa++;
+	*ret_ec = rsa == 0 && n != 0;
+	if (user_cert_for_sealing(run, rsa, r->e->now, late ? seal->grace : 0, ret))
 		return FALLBACK_SEAL;
-	if (n != 0 && !late)
-		return seal->on_expired;
-	return seal->on_missing;
+	return !late && has_ended(run, rsa, r->e->now) ? seal->on_expired : seal->on_missing;
 }
 
+/* Each account is named once. */
 static enum rc warn_expired(struct router *r, const char *account)
 {
 	const char *old = r->route->warning;
+	const char *text = route_text(r, "certificate of %s has expired", account);
 
-	r->route->warning = route_text(r, "%s%scertificate of %s has expired",
-				       old != NULL ? old : "", old != NULL ? "; " : "", account);
+	if (text == NULL)
+		return route_no_memory(r);
+	if (old != NULL && strstr(old, text) != NULL)
+		return RC_OK;
+	r->route->warning = old == NULL ? text : route_text(r, "%s; %s", old, text);
 	return r->route->warning != NULL ? RC_OK : route_no_memory(r);
 }
 
-static enum rc defer_for(struct router *r, const char *account)
+static const char *missing_text(struct router *r, const char *account, bool ec)
 {
-	if (r->defer != NULL || r->muted)
-		return RC_OK;
-	r->defer = route_text(r, "no valid certificate of %s to seal with", account);
-	return r->defer != NULL ? RC_OK : route_no_memory(r);
+	return route_text(
+		r,
+		ec ? "no certificate of %s to seal with: those for elliptic-curve keys are not "
+		     "built yet"
+		   : "no valid certificate of %s to seal with",
+		account);
 }
 
 struct sealing {
@@ -175,6 +199,7 @@ struct sealing {
 	struct cert *escrow[2];
 	size_t n, n_escrow;
 	enum conf_fallback fallback; /* FALLBACK_SEAL: all are there */
+	const char *missing;	     /* what the sender is told of the first that is not */
 };
 
 static void add_escrow(struct sealing *s, struct cert *escrow)
@@ -194,19 +219,33 @@ static enum conf_fallback graver(enum conf_fallback a, enum conf_fallback b)
 	return weight[a] >= weight[b] ? a : b;
 }
 
+static enum rc miss(struct router *r, struct sealing *s, const char *account,
+		    enum conf_fallback fallback, bool ec)
+{
+	const char *text = missing_text(r, account, ec);
+
+	if (text == NULL)
+		return route_no_memory(r);
+	if (s->missing == NULL)
+		s->missing = text;
+	if (fallback == FALLBACK_DEFER && r->defer == NULL && !r->muted)
+		r->defer = text;
+	return RC_OK;
+}
+
 static enum rc add_account(struct router *r, struct sealing *s, const char *account)
 {
 	const struct conf_domain *domain = domain_of(r, account);
 	struct user_cert_choice choice = {NULL, false};
+	bool ec = false;
 	enum conf_fallback fallback =
-		domain != NULL ? choose(r, account, domain, &choice) : FALLBACK_DEFER;
-	enum rc rc = RC_OK;
+		domain != NULL ? choose(r, account, domain, &choice, &ec) : FALLBACK_DEFER;
 
 	s->fallback = graver(s->fallback, fallback);
-	if (fallback == FALLBACK_DEFER)
-		rc = defer_for(r, account);
+	if (fallback == FALLBACK_DEFER || fallback == FALLBACK_REJECT)
+		return miss(r, s, account, fallback, ec);
 	if (fallback != FALLBACK_SEAL)
-		return rc;
+		return RC_OK;
 	s->accounts[s->n] = account;
 	s->certs[s->n++] = choice.cert;
 	add_escrow(s, domain->escrow);
@@ -251,13 +290,13 @@ static enum rc set_sealing(struct router *r, struct sealing *s, struct route_con
 }
 
 enum rc route_seal(struct router *r, const char *owner, const char *also,
-		   struct route_content *content, bool *ret_rejected)
+		   struct route_content *content, const char **ret_rejected)
 {
 	struct sealing s = {.n = 0, .fallback = FALLBACK_SEAL};
 	enum truth encrypted = evidence_is_encrypted(r->e);
 	enum rc rc;
 
-	*ret_rejected = false;
+	*ret_rejected = NULL;
 	if (encrypted == TRUTH_YES) {
 		content->was_encrypted = true;
 		return RC_OK;
@@ -270,7 +309,8 @@ enum rc route_seal(struct router *r, const char *owner, const char *also,
 	rc = add_account(r, &s, owner);
 	if (rc == RC_OK && also != NULL)
 		rc = add_account(r, &s, also);
-	*ret_rejected = s.fallback == FALLBACK_REJECT || (s.fallback == FALLBACK_DEFER && r->muted);
+	if (s.fallback == FALLBACK_REJECT || (s.fallback == FALLBACK_DEFER && r->muted))
+		*ret_rejected = s.missing;
 	content->plain = s.fallback == FALLBACK_PLAIN;
 	if (rc != RC_OK || s.fallback != FALLBACK_SEAL)
 		return rc;

@@ -24,10 +24,20 @@ struct router {
 	enum evidence_need need; /* NEED_NOTHING, or why it stopped */
 	const char *defer;	 /* first text of a temporary failure; NULL: none */
 	const char *reject;	 /* first text of a rejection */
-	const char *why;
-	size_t n_rejected;
-	bool muted; /* observe: nothing that is decided counts, it is only told */
+	bool *got;		 /* for each recipient: something is delivered for it */
+	size_t n_to_tell; /* so many recipients are rejected whose sender wants to hear of it */
+	bool muted;	  /* observe: nothing that is decided counts */
+
+	/* of the recipient under way */
+	const struct seen *seen; /* whose rules have been asked */
+	bool refused;	      /* its own rules, or those of an account that it stands for, reject */
+	bool refused_further; /* those of an account that rules send it on to do */
 	struct err *err;
+};
+
+struct seen {
+	const struct seen *next;
+	const char *account;
 };
 
 /* The rules of one account for one recipient (or of the server) under way. */
@@ -37,7 +47,9 @@ struct pass {
 	size_t recipient;
 	const struct account_target *target; /* NULL: the server's rules */
 	struct mods mods;
-	bool ended, discarded, rejected, stopped;
+	const struct rule *rule; /* that sent it here; NULL: none */
+	bool extra;		 /* a copy for somebody else: NOTIFY=NEVER */
+	bool ended, discarded, rejected;
 };
 
 /* Strings in the arena; NULL when out of memory. */
@@ -46,10 +58,8 @@ enum rc route_no_memory(struct router *r);
 
 /* routepass.c: the server's rules (TARGET NULL), or those of an account and its domain. */
 MUST_CHECK enum rc route_run(struct router *r, struct pass *p);
-/* One address that mail is sent on to: its own rules where it is an account of ours, else a delivery. */
-MUST_CHECK enum rc route_target(struct router *r, const struct pass *outer, size_t recipient,
-				const struct account_target *t, const struct mods *mods,
-				const struct rule *rule, bool extra);
+/* P->target: its own rules where it is an account of ours, else a delivery. The rest of P says how it came there. */
+MUST_CHECK enum rc route_target(struct router *r, struct pass *p);
 
 /* routecontent.c */
 MUST_CHECK enum rc route_deliver(struct router *r, struct route_delivery d,
@@ -57,10 +67,10 @@ MUST_CHECK enum rc route_deliver(struct router *r, struct route_delivery d,
 /* In words, what would be delivered to ADDRESS; CONTENT NULL: nothing. */
 MUST_CHECK enum rc route_observe(struct router *r, const char *address,
 				 const struct route_content *content);
-/* CONTENT becomes one that is sealed for OWNER and (not NULL, another one) ALSO. *RET_REJECTED: a certificate is
- * missing, and the domain says "reject"; "defer" sets r->defer. */
+/* CONTENT becomes one that is sealed for OWNER and (not NULL, another one) ALSO. *RET_REJECTED, what the sender is told:
+ * a certificate is missing, and the domain says "reject"; else NULL. "defer" sets r->defer. */
 MUST_CHECK enum rc route_seal(struct router *r, const char *owner, const char *also,
-			      struct route_content *content, bool *ret_rejected);
+			      struct route_content *content, const char **ret_rejected);
 struct route_content route_content_of(const struct mods *m);
 
 MUST_CHECK enum rc route_trace_add(struct router *r, struct route_trace_entry entry);

@@ -4,7 +4,7 @@
 #include "core/line.h"
 #include "core/routeimpl.h"
 
-enum { DEPTH_MAX = 10 };
+enum { DEPTH_MAX = 10, TAGS_MAX = 900 };
 
 enum rc route_trace_add(struct router *r, struct route_trace_entry entry)
 {
@@ -168,7 +168,7 @@ static enum rc store_in(struct router *r, const struct pass *p, const struct rul
 	enum rc rc = RC_OK;
 
 	d.as_given = is_own_inbox(p, owner, a->mailbox.box);
-	d.extra = p->target == NULL || !account_same(owner, p->target->account);
+	d.extra = p->extra || p->target == NULL || !account_same(owner, p->target->account);
 	d.mailbox = route_text(r, "~%s/%s", owner, a->mailbox.box);
 	if (d.mailbox == NULL)
 		return route_no_memory(r);
@@ -179,23 +179,13 @@ static enum rc store_in(struct router *r, const struct pass *p, const struct rul
 	return rc == RC_OK ? route_deliver(r, d, content) : rc;
 }
 
-static enum rc missing(struct router *r, struct pass *p, const char *owner)
-{
-	const char *text = route_text(r, "no valid certificate to seal mail for %s with", owner);
-
-	if (text == NULL)
-		return route_no_memory(r);
-	reject(r, p, text);
-	return RC_OK;
-}
-
 static enum rc do_store(struct router *r, struct pass *p, const struct rule *rule,
 			const struct rule_action *a)
 {
 	const char *account = account_of(p);
 	const char *owner = a->mailbox.account != NULL ? a->mailbox.account : account;
 	struct route_content content = route_content_of(&p->mods);
-	bool rejected = false;
+	const char *rejected = NULL;
 	enum rc rc = RC_OK;
 
 	/* The account of a rule opens what its rule stores into another's mailbox; the server is no account. */
@@ -205,7 +195,10 @@ static enum rc do_store(struct router *r, struct pass *p, const struct rule *rul
 				&content, &rejected);
 	if (rc != RC_OK || r->need != NEED_NOTHING)
 		return rc;
-	return rejected ? missing(r, p, owner) : store_in(r, p, rule, a, owner, &content);
+	if (rejected == NULL)
+		return store_in(r, p, rule, a, owner, &content);
+	reject(r, p, rejected);
+	return RC_OK;
 }
 
 static enum rc send_on(struct router *r, const struct pass *p, const struct rule *rule,
@@ -218,8 +211,13 @@ static enum rc send_on(struct router *r, const struct pass *p, const struct rule
 	enum rc rc = accounts_resolve(r->e->snap->conf, &m, r->arena, &targets, r->err);
 
 	for (size_t i = 0; i < targets.n && rc == RC_OK && r->need == NEED_NOTHING; i++)
-		rc = route_target(r, p, p->recipient, &targets.at[i], &p->mods, rule,
-				  a->kind == ACTION_MIRROR);
+		rc = route_target(r, &(struct pass){.outer = p,
+						    .depth = p->depth + 1,
+						    .recipient = p->recipient,
+						    .target = &targets.at[i],
+						    .mods = p->mods,
+						    .rule = rule,
+						    .extra = p->extra || a->kind == ACTION_MIRROR});
 	return rc;
 }
 
@@ -248,12 +246,25 @@ static enum rc do_add_header(struct router *r, struct pass *p, const struct rule
 	return RC_OK;
 }
 
+/* The newest one in front. Past a line of a header (RFC 5322 2.1.1) no more are put there. */
 static enum rc do_tag(struct router *r, struct pass *p, const struct rule_action *a)
 {
-	const char *old = p->mods.tag;
+	const char *old = p->mods.tag != NULL ? p->mods.tag : "";
+	size_t len = strlen(a->text), room = len + 1 + strlen(old) + 1;
+	char *both;
 
-	p->mods.tag = old == NULL ? a->text : route_text(r, "%s %s", a->text, old);
-	return p->mods.tag != NULL ? RC_OK : route_no_memory(r);
+	if (room > TAGS_MAX)
+		return RC_OK;
+	both = arena_alloc(r->arena, room);
+	if (both == NULL)
+		return route_no_memory(r);
+	memcpy(both, a->text, len);
+	if (*old != '\0') {
+		both[len] = ' ';
+		strcpy(both + len + 1, old);
+	}
+	p->mods.tag = both;
+	return RC_OK;
 }
 
 static enum rc act(struct router *r, struct pass *p, const struct rule *rule,
@@ -380,6 +391,25 @@ static bool is_in_chain(const struct pass *p, const char *account)
 	return false;
 }
 
+static bool was_seen(const struct router *r, const char *account)
+{
+	for (const struct seen *s = r->seen; s != NULL; s = s->next)
+		if (account_same(s->account, account))
+			return true;
+	return false;
+}
+
+static enum rc see(struct router *r, const char *account)
+{
+	struct seen *s = arena_alloc(r->arena, sizeof(*s));
+
+	if (s == NULL)
+		return route_no_memory(r);
+	*s = (struct seen){r->seen, account};
+	r->seen = s;
+	return RC_OK;
+}
+
 static bool seals(const struct rule *rules, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -395,21 +425,20 @@ static bool must_cut_detail(const struct router *r, const struct pass *p)
 	const struct trust *trust = r->e->trust;
 	struct two_runs runs;
 
-	if (p->target->detail[0] == '\0' || p->target->domain == NULL ||
-	    (trust != NULL && trust->trusted))
+	if (p->target->domain == NULL || p->target->detail[0] == '\0' ||
+	    p->target->domain->observe || (trust != NULL && trust->trusted))
 		return false;
 	find_rules(r, p, &runs);
 	return seals(runs.at[0], runs.left[0]) || seals(runs.at[1], runs.left[1]);
 }
 
 /* No rule has taken the message away: it goes where it was going. */
-static enum rc deliver_as_usual(struct router *r, const struct pass *p, const struct mods *mods,
-				const struct rule *rule, bool extra)
+static enum rc deliver_as_usual(struct router *r, const struct pass *p, const struct mods *mods)
 {
 	struct route_content content = route_content_of(mods);
 	struct route_delivery d = {.recipient = p->recipient,
-				   .rule = p->outer != NULL ? rule : NULL,
-				   .extra = extra,
+				   .rule = p->rule,
+				   .extra = p->extra,
 				   .address = p->target->address};
 	bool cut = must_cut_detail(r, p);
 	enum rc rc = RC_OK;
@@ -422,46 +451,68 @@ static enum rc deliver_as_usual(struct router *r, const struct pass *p, const st
 
 static enum rc too_deep(struct router *r, const struct account_target *t)
 {
-	if (r->defer == NULL)
+	if (r->defer == NULL && !r->muted)
 		r->defer =
 			route_text(r, "rules send mail on more than %d times in a row, last to %s",
 				   DEPTH_MAX, t->address);
-	return r->defer != NULL ? RC_OK : route_no_memory(r);
+	return r->defer != NULL || r->muted ? RC_OK : route_no_memory(r);
 }
 
-enum rc route_target(struct router *r, const struct pass *outer, size_t recipient,
-		     const struct account_target *t, const struct mods *mods,
-		     const struct rule *rule, bool extra)
+static enum rc trace_target(struct router *r, const struct pass *p)
 {
-	struct pass p = {.outer = outer,
-			 .depth = outer != NULL ? outer->depth + 1 : 0,
-			 .recipient = recipient,
-			 .target = t,
-			 .mods = *mods};
-	bool muted = r->muted, ours = t->domain != NULL && !is_in_chain(outer, t->account);
-	enum rc rc;
+	const struct account_target *t = p->target;
 
-	if (p.depth > DEPTH_MAX)
-		return too_deep(r, t);
-	rc = route_trace_add(r, (struct route_trace_entry){
-					.kind = TRACE_RECIPIENT,
-					.recipient = recipient,
-					.account = t->domain != NULL ? t->account : t->address});
-	if (rc == RC_OK && ours) {
-		r->muted = muted || t->domain->observe;
-		rc = route_run(r, &p);
-		r->muted = muted;
-	}
+	return route_trace_add(r, (struct route_trace_entry){
+					  .kind = TRACE_RECIPIENT,
+					  .recipient = p->recipient,
+					  .account = t->domain != NULL ? t->account : t->address});
+}
+
+/* The rules of an account of ours; under observe = true they are asked, and nothing comes of it. */
+static enum rc run_account(struct router *r, struct pass *p)
+{
+	const struct conf_domain *domain = p->target->domain;
+	const struct mods before = p->mods;
+	const struct seen *seen;
+	bool muted = r->muted;
+	enum rc rc = see(r, p->target->account);
+
+	if (rc != RC_OK)
+		return rc;
+	seen = r->seen;
+	r->muted = muted || domain->observe;
+	rc = route_run(r, p);
+	r->muted = muted;
 	if (rc != RC_OK || r->need != NEED_NOTHING)
 		return rc;
-	if (ours && t->domain->observe) {
-		if (p.rejected || p.discarded)
-			rc = route_observe(r, t->address, NULL);
-		return rc == RC_OK ? deliver_as_usual(r, &p, mods, rule, extra) : rc;
+	if (domain->observe) {
+		r->seen = seen; /* nothing came of those behind it */
+		if (p->rejected || p->discarded)
+			rc = route_observe(r, p->target->address, NULL);
+		return rc == RC_OK ? deliver_as_usual(r, p, &before) : rc;
 	}
-	if (p.rejected && outer == NULL)
-		r->n_rejected++;
-	if (p.rejected || p.discarded)
+	if (p->rejected && !muted) {
+		r->refused = r->refused || p->outer == NULL;
+		r->refused_further = true;
+	}
+	return p->rejected || p->discarded ? RC_OK : deliver_as_usual(r, p, &p->mods);
+}
+
+enum rc route_target(struct router *r, struct pass *p)
+{
+	const struct account_target *t = p->target;
+	enum rc rc;
+
+	if (p->depth > DEPTH_MAX)
+		return too_deep(r, t);
+	rc = trace_target(r, p);
+	if (rc != RC_OK)
+		return rc;
+	/* What comes back in a circle is delivered as usual, or it would be lost. */
+	if (t->domain == NULL || is_in_chain(p->outer, t->account))
+		return deliver_as_usual(r, p, &p->mods);
+	/* The rules of an account are asked once for each recipient: what they make of the message is made already. */
+	if (p->outer != NULL && was_seen(r, t->account))
 		return RC_OK;
-	return deliver_as_usual(r, &p, &p.mods, rule, extra);
+	return run_account(r, p);
 }

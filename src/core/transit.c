@@ -249,13 +249,14 @@ static enum rc start(struct transit *t, struct err *err)
 static enum rc list_edits(struct transit *t, struct err *err)
 {
 	const struct route_content *content = vec_at(&t->route.contents, 0);
-	enum rc rc;
+	enum rc rc = RC_OK;
 
+	t->seals = content->seal;
+	t->changed = !route_content_is_plain(content);
 	/* Its header and what is added to it; the envelope's fields are short. */
 	fields_init(&t->outgoing, t->arena, 2 * t->fields->max_bytes + 65536);
-	t->changed = true;
-	t->seals = content->seal;
-	rc = content_edits(content, t->fields, t->arena, &t->edits, &t->outgoing, err);
+	if (t->changed)
+		rc = content_edits(content, t->fields, t->arena, &t->edits, &t->outgoing, err);
 	if (rc == RC_OK)
 		rc = content_envelope(&t->route, t->recipients.items, t->recipients.len, t->arena,
 				      &t->edits, err);

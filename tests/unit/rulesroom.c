@@ -87,6 +87,160 @@ void room_close(struct room *r)
 	memset(r, 0, sizeof(*r));
 }
 
+/* --- rules in few words --------------------------------------------------------------------------- */
+
+static void put(struct buf *out, const char *s)
+{
+	struct err err = ERR_INIT;
+
+	must(buf_adds(out, s, &err), &err, "rules");
+}
+
+/* In quotes of libconfig. */
+static void put_quoted(struct buf *out, struct span s)
+{
+	struct err err = ERR_INIT;
+
+	put(out, "\"");
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] == '"' || s.p[i] == '\\')
+			put(out, "\\");
+		must(buf_addc(out, s.p[i], &err), &err, "rules");
+	}
+	put(out, "\"");
+}
+
+static void put_list(struct buf *out, const struct span *parts, size_t n)
+{
+	put(out, "(");
+	for (size_t i = 0; i < n; i++) {
+		put(out, i > 0 ? ", " : "");
+		put_quoted(out, parts[i]);
+	}
+	put(out, ")");
+}
+
+/* What stands before WHAT; *REST what stands behind it, or nothing. */
+static struct span cut(struct span *rest, const char *what)
+{
+	size_t at = span_search(*rest, span_str(what), 0, false);
+	struct span head = span_sub(*rest, 0, at);
+
+	*rest = span_from(*rest, at + strlen(what));
+	return head;
+}
+
+static void put_condition(struct buf *out, struct span text)
+{
+	struct span parts[3] = {SPAN_LIT("Subject"), SPAN_LIT("is"), SPAN_NONE};
+	size_t n = 0;
+
+	if (span_starts(text, SPAN_LIT("subject "))) {
+		parts[2] = span_from(text, strlen("subject "));
+		n = 3;
+	}
+	while (n < 3 && text.len != 0)
+		parts[n++] = cut(&text, "|");
+	put_list(out, parts, n);
+}
+
+static void put_action(struct buf *out, struct span text)
+{
+	static const char *const words[][2] = {
+		{"seal", "Store Encrypted in"}, {"store", "Store in"},	   {"discard", "Discard"},
+		{"stop", "Stop Processing"},	{"reject", "Reject with"}, {"add", "Add Header"},
+		{"tag", "Tag Subject"},		{"to", "Redirect To"},	   {"mirror", "Mirror To"},
+		{"hold", "Quarantine"}};
+	bool alone = !span_has(text, ' ');
+	struct span verb = cut(&text, " "), parts[2] = {verb, text};
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (span_eq_str(verb, words[i][0]))
+			parts[0] = span_str(words[i][1]);
+	put_list(out, parts, alone ? 1 : 2);
+}
+
+typedef void put_part(struct buf *out, struct span text);
+
+static void put_parts(struct buf *out, const char *name, struct span text, const char *between,
+		      put_part *one)
+{
+	const char *comma = "";
+
+	put(out, name);
+	put(out, " = ( ");
+	while (text.len != 0) {
+		put(out, comma);
+		one(out, cut(&text, between));
+		comma = ", ";
+	}
+	put(out, " ); ");
+}
+
+static void put_rule(struct buf *out, struct span line)
+{
+	struct span head = cut(&line, ": "), name = cut(&head, " "), owner = cut(&head, " ");
+	struct span priority = cut(&head, " if ");
+	bool server = span_eq_str(owner, "server"), number = priority.len == 1;
+	struct err err = ERR_INIT;
+
+	put(out, "{ name = ");
+	put_quoted(out, name);
+	put(out, server			? "; level = \"server"
+		 : span_has(owner, '@') ? "; level = \"account"
+					: "; level = \"domain");
+	put(out, server ? "\"; " : "\"; owner = ");
+	if (!server)
+		put_quoted(out, owner);
+	put(out, server ? "priority = " : "; priority = ");
+	if (number)
+		must(buf_add(out, priority, &err), &err, "rules");
+	else
+		put_quoted(out, priority);
+	put(out, "; ");
+	put_parts(out, "when", head, " & ", put_condition);
+	put_parts(out, "do", line, "; ", put_action);
+	put(out, "}");
+}
+
+static void put_alias(struct buf *out, struct span line)
+{
+	struct span parts[2];
+
+	(void)cut(&line, "alias ");
+	parts[0] = cut(&line, " = ");
+	parts[1] = line;
+	put_list(out, parts, 2);
+}
+
+/* The lines that are aliases, or those that are not. */
+static void put_lines(struct buf *out, const char *name, struct span text, bool aliases)
+{
+	const char *comma = "";
+
+	put(out, name);
+	put(out, " = ( ");
+	while (text.len != 0) {
+		struct span line = cut(&text, "\n");
+
+		if (span_starts(line, SPAN_LIT("alias ")) != aliases)
+			continue;
+		put(out, comma);
+		if (aliases)
+			put_alias(out, line);
+		else
+			put_rule(out, line);
+		comma = ",\n";
+	}
+	put(out, " );\n");
+}
+
+void room_rules(const char *text, struct buf *out)
+{
+	put_lines(out, "aliases", span_str(text), true);
+	put_lines(out, "rules", span_str(text), false);
+}
+
 /* --- a message ------------------------------------------------------------------------------------ */
 
 static void set_client(struct facts *f, const char *text)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "conf/snapshot.h"
 #include "core/condition.h"
 #include "core/route.h"
@@ -32,6 +33,13 @@ enum { ROOM_NOW = 1750000000 };
 void room_open(struct room *r, const char *dir, const char *conf, const struct room_cert *certs,
 	       size_t n);
 void room_close(struct room *r);
+
+/* Rules and aliases in few words, as configuration appended to OUT. Each on a line:
+ *	alias NAME = TARGETS
+ *	NAME OWNER PRIORITY [if CONDITION & ...]: ACTION; ...
+ * OWNER: "server", a domain or an account. CONDITION: "Message Size|less than|25MB", "Human Generated", or "subject PICTURE".
+ * ACTION: seal BOX, store BOX, discard, stop, reject TEXT, add LINE, tag TEXT, to ADDRESSES, mirror ADDRESSES, hold [TEXT]. */
+void room_rules(const char *text, struct buf *out);
 
 /* One message. What is left out is a message from outside to jim@example.com at ROOM_NOW. */
 struct room_mail {
