@@ -64,6 +64,7 @@ smtpd_milters = %(milter)s
 non_smtpd_milters = $smtpd_milters
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
+enable_long_queue_ids = yes
 message_size_limit = 60000000
 mailbox_size_limit = 0
 bounce_size_limit = 2000000
