@@ -512,7 +512,7 @@ static bool is_box_picture(const char *box)
 	size_t n = 0;
 
 	/* A name that '*' stands in is as good as one with a letter there. */
-	for (; box[n] != '\0' && n < RULE_BOX_MAX; n++)
+	for (; n < RULE_BOX_MAX && box[n] != '\0'; n++)
 		plain[n] = box[n] == '*' ? 'x' : box[n];
 	plain[n] = '\0';
 	return box[n] == '\0' && rules_is_box(span_str(plain));

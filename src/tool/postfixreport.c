@@ -224,8 +224,8 @@ enum rc report_behaviour(const struct postfix *p, const struct postfix_service *
 			 const char *subject, const char *name, struct findings *f, struct err *err)
 {
 	struct span list = s != NULL ? postfix_override(p, s, name) : setting(p, name);
-	struct span action, version;
-	bool global_action, global_version;
+	struct span action = SPAN_NONE, version = SPAN_NONE;
+	bool global_action = false, global_version = false;
 	enum rc rc = find_behaviour(p, s, list, "default_action", &action, &global_action, err);
 
 	if (rc == RC_OK && !global_action)

@@ -268,7 +268,9 @@ class Mailboxes:
 
     def _copies(self):
         self._refused('two accounts, two contents: the second one is to come in a message of its own',
-                      ['jim@store.example', 'john@store.example'], '452 4.5.3', 'deliver.reentry')
+                      ['jim@store.example', 'late@store.example'], '452 4.5.3', 'deliver.reentry')
+        self._refused('two accounts, two contents by what the message says: deferred at the end',
+                      ['jim@store.example', 'john@store.example'], '451 4.7.5', 'deliver.reentry')
 
     def _reload(self):
         """A rule comes while the client's connection, and so Postfix's to us, is open."""
