@@ -34,6 +34,7 @@ rules = (
     do = ( ("Store Encrypted in", "INBOX"), ("Discard") ); }
 );
 '''
+HEADER_MAX, FIELDS_MAX = 1000000, 10000    # limits.headers, and how many fields are kept
 LATER = '''
   { name = "reloaded"; level = "account"; owner = "ann@store.example";
     do = ( ("Store Encrypted in", "INBOX"), ("Discard") ); },
@@ -121,9 +122,10 @@ class Corpus:
                         ids[number, to] = e.reply
                         client.reset()
         for number, case in self.cases:
-            refused = ids[number, 'jim@vault.example']
-            if case.unsigned == 'too large':
-                self.s.results.check('sealing, corpus', case.label, '552 5.3.4' in refused, refused)
+            answer = ids[number, 'jim@vault.example']
+            head = case.message('x').partition(b'\r\n\r\n')[0]
+            if len(head) > HEADER_MAX or head.count(b'\r\n') > FIELDS_MAX:
+                self.s.results.check('sealing, corpus', case.label, '552 5.3.4' in answer, answer)
                 continue
             try:
                 self.s.results.row('sealing, corpus', case.label, self._faults(number, case))
