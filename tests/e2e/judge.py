@@ -112,7 +112,7 @@ def without_ours(message, n_signatures):
     name = queue_id(message).encode()
     received = next((f for f in fields_of(rest) if f.lower().startswith(b'received:')), b'')
     rest = rest.replace(received, b'', 1)
-    rest = re.sub(rb'(?m)^Message-Id: <\d{14}\.' + name + rb'@', b'Message-Id: <@', rest)
+    rest = re.sub(rb'(?m)^Message-Id: <(?:\d{14}\.)?' + name + rb'@', b'Message-Id: <@', rest)
     return re.sub(rb'(?m)^Date: .* \(UTC\)\r\n(?=From: |\r\n)', b'Date:\r\n', rest)
 
 
