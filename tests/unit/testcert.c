@@ -35,6 +35,16 @@ static EVP_PKEY *make_key(const char *type)
 	return key;
 }
 
+static EVP_PKEY *read_key(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+
+	must(key != NULL, "reading a key");
+	BIO_free(bio);
+	return key;
+}
+
 static void add_ext(const struct testcert *c, int nid, const char *value)
 {
 	const X509 *issuer = c->issuer != NULL ? c->issuer->x509 : c->x509;
@@ -108,10 +118,13 @@ void testcert_make(struct testcert *c)
 	static long serial = 1000;
 	X509_NAME *subject;
 
-	c->pkey = make_key(c->key != NULL ? c->key : "rsa2048");
+	c->pkey = c->key_pem != NULL ? read_key(c->key_pem)
+				     : make_key(c->key != NULL ? c->key : "rsa2048");
 	c->x509 = X509_new();
 	must(c->x509 != NULL && X509_set_version(c->x509, X509_VERSION_3) == 1, "X509_new");
-	must(ASN1_INTEGER_set(X509_get_serialNumber(c->x509), serial++) == 1, "serial");
+	must(ASN1_INTEGER_set(X509_get_serialNumber(c->x509),
+			      c->serial != 0 ? c->serial : serial++) == 1,
+	     "serial");
 	set_times(c);
 	subject = X509_get_subject_name(c->x509);
 	add_name(subject, "CN", c->cn);

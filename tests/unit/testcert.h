@@ -17,6 +17,8 @@ struct testcert {
 	const char *subject_email; /* emailAddress in the subject, or NULL */
 	const char *
 		key; /* "rsa2048" (default), "rsa1024", "p256", "p384", "p521", "secp256k1", "ed25519" */
+	const char *key_pem; /* a private key that is there already, in PEM, or NULL: KEY is made */
+	long serial;	     /* 0: another one for each */
 	const char *
 		usage; /* keyUsage as OpenSSL writes it ("critical,keyEncipherment"), or NULL: none */
 	const char *extended;	       /* extendedKeyUsage, or NULL */
