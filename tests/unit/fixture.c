@@ -200,11 +200,40 @@ static enum rc tell_macros(struct session *s, const struct fixture_message *m, u
 	return rc;
 }
 
+static enum rc send_recipient(struct session *s, struct fixture_recipient *r, struct err *err)
+{
+	struct reply reply = {NULL, NULL};
+	enum rc rc = session_rcpt(s, r->given, r->args, r->n_args, &r->verdict, &reply, err);
+
+	r->reply[0] = '\0';
+	if (rc == RC_OK && r->verdict != VERDICT_ACCEPT)
+		snprintf(r->reply, sizeof(r->reply), "%s %s", reply.xcode, reply.text);
+	return rc;
+}
+
+static enum rc send_recipients(struct session *s, const struct fixture_message *m, struct err *err)
+{
+	struct fixture_recipient usual = {.given = SPAN_LIT("<ann@example.net>")};
+	enum rc rc = RC_OK;
+
+	if (m->n_recipients == 0)
+		return send_recipient(s, &usual, err);
+	for (size_t i = 0; i < m->n_recipients && rc == RC_OK; i++)
+		rc = send_recipient(s, &m->recipients[i], err);
+	return rc;
+}
+
+static bool nobody_is_left(const struct fixture_message *m)
+{
+	for (size_t i = 0; i < m->n_recipients; i++)
+		if (m->recipients[i].verdict == VERDICT_ACCEPT)
+			return false;
+	return m->n_recipients != 0;
+}
+
 static enum rc send_envelope(struct session *s, const struct fixture_message *m, struct err *err)
 {
 	static const struct span args[] = {SPAN_LIT("SMTPUTF8")};
-	enum verdict verdict;
-	struct reply reply;
 	enum rc rc = tell_macros(s, m, MACRO_MTA_NAME, MACRO_DAEMON_NAME, err);
 
 	session_set_leading_space(s, m->leading_space);
@@ -219,7 +248,7 @@ static enum rc send_envelope(struct session *s, const struct fixture_message *m,
 	if (rc == RC_OK)
 		rc = session_mail(s, span_str(m->mail_from), args, m->smtputf8, err);
 	if (rc == RC_OK)
-		rc = session_rcpt(s, SPAN_LIT("<ann@example.net>"), NULL, 0, &verdict, &reply, err);
+		rc = send_recipients(s, m, err);
 	return rc;
 }
 
@@ -296,6 +325,10 @@ enum session_next fixture_send(struct session *s, const struct fixture_message *
 	enum rc rc = send_envelope(s, m, &err);
 
 	*ret_edits = NULL;
+	if (rc == RC_OK && nobody_is_left(m)) {
+		session_abort(s);
+		return NEXT_TEMPFAIL;
+	}
 	if (rc == RC_OK)
 		rc = send_header(s, m, &body, &err);
 	if (rc == RC_OK)

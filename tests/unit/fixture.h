@@ -33,6 +33,15 @@ MUST_CHECK enum rc fixture_open(struct fixture *f, const char *dir, struct span 
 MUST_CHECK enum rc fixture_reload(struct fixture *f, struct span conf, struct err *err);
 void fixture_close(struct fixture *f);
 
+/* A recipient: what RCPT TO says, and (filled in) what it is answered. */
+struct fixture_recipient {
+	struct span given;
+	struct span args[4]; /* ESMTP parameters */
+	size_t n_args;
+	enum verdict verdict;
+	char reply[400]; /* "4.7.5 TEXT"; "" where it is taken */
+};
+
 /* One message as a mail server tells it. */
 struct fixture_message {
 	const char *host;
@@ -43,6 +52,8 @@ struct fixture_message {
 		macros[MACROS]; /* NULL: not sent; the queue id comes with the end of the headers */
 	const char *mail_from;
 	bool smtputf8;
+	struct fixture_recipient *recipients; /* N_RECIPIENTS; none: <ann@example.net> */
+	size_t n_recipients;
 	struct span raw;    /* header, empty line, body; lines end in LF */
 	bool bare_lf;	    /* send the body's LFs as they are, not as CRLF */
 	size_t chunk;	    /* longest piece of the body; 0: 65535 */
@@ -53,7 +64,8 @@ struct fixture_message {
 struct fixture_message fixture_message(struct span raw);
 
 /* From connect to the end of the message, as the daemon does it: a failure is told by session_fail(), the body is left
- * out where the end of the headers decides. *RET_EDITS is NULL then. */
+ * out where the end of the headers decides. *RET_EDITS is NULL then. Where every recipient was refused no DATA follows:
+ * session_finish() has no record. */
 enum session_next fixture_send(struct session *s, const struct fixture_message *m,
 			       const struct edits **ret_edits);
 
