@@ -256,6 +256,16 @@ enum rc milterlist_place(struct span value, struct span endpoint, const char *qu
 	return rc;
 }
 
+const char *milterlist_place_word(enum milter_place place)
+{
+	static const char *const words[] = {[PLACE_NONE] = "missing",
+					    [PLACE_LAST] = "last",
+					    [PLACE_EARLIER] = "not last",
+					    [PLACE_TWICE] = "twice"};
+
+	return words[place];
+}
+
 static struct span without_braces(struct span s)
 {
 	return span_starts(s, SPAN_LIT("{")) ? span_sub(s, 1, s.len - 2) : s;

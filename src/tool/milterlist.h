@@ -54,5 +54,7 @@ enum milter_place { PLACE_NONE, PLACE_LAST, PLACE_EARLIER, PLACE_TWICE };
 /* Where ENDPOINT stands in VALUE (with $names expanded). */
 MUST_CHECK enum rc milterlist_place(struct span value, struct span endpoint, const char *queue_dir,
 				    enum milter_place *ret, struct err *err);
+/* "missing", "last", "not last", "twice". */
+const char *milterlist_place_word(enum milter_place place);
 
 #endif

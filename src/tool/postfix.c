@@ -410,16 +410,6 @@ static enum rc disconnect_run(struct tool *t, struct err *err)
 	return rc;
 }
 
-static const char *place_word(enum milter_place place)
-{
-	static const char *const words[] = {[PLACE_NONE] = "missing",
-					    [PLACE_LAST] = "last",
-					    [PLACE_EARLIER] = "not last",
-					    [PLACE_TWICE] = "twice"};
-
-	return words[place];
-}
-
 static enum rc show_status(struct tool *t, const struct postfix *p, const struct findings *f,
 			   struct err *err)
 {
@@ -428,14 +418,14 @@ static enum rc show_status(struct tool *t, const struct postfix *p, const struct
 				      json_pack("{s:s, s:s%, s:s, s:s, s:b, s:o*}",
 						"config_directory", postfix_config_dir(p), "milter",
 						p->endpoint.p, p->endpoint.len, smtpd_milters,
-						place_word(p->smtpd), non_smtpd_milters,
-						place_word(p->non_smtpd), "bounces", p->bounces,
-						"findings", findings_json(f)),
+						milterlist_place_word(p->smtpd), non_smtpd_milters,
+						milterlist_place_word(p->non_smtpd), "bounces",
+						p->bounces, "findings", findings_json(f)),
 				      err);
 	tool_print(t, "%-18s %s\n", "configuration", postfix_config_dir(p));
 	tool_print(t, "%-18s %.*s\n", "milter", SPAN_ARG(buf_span(&p->endpoint)));
-	tool_print(t, "%-18s %s\n", smtpd_milters, place_word(p->smtpd));
-	tool_print(t, "%-18s %s\n", non_smtpd_milters, place_word(p->non_smtpd));
+	tool_print(t, "%-18s %s\n", smtpd_milters, milterlist_place_word(p->smtpd));
+	tool_print(t, "%-18s %s\n", non_smtpd_milters, milterlist_place_word(p->non_smtpd));
 	tool_print(t, "%-18s %s\n", "bounces", p->bounces ? "filtered" : "not filtered");
 	findings_print(t, f);
 	return RC_OK;

@@ -1,16 +1,10 @@
 /* What in a Postfix configuration would bypass the filter or break what it does. */
 #include "tool/postfixreport.h"
 
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "tool/milterprobe.h"
+#include "tool/milterreach.h"
 
 /* Settings that change a message behind the milters: the smtp(8) client's own, and what is applied to fields that a
  * milter inserts. Header checks, canonical and masquerade maps of cleanup(8) are no such: they run before milters. */
@@ -420,51 +414,7 @@ enum rc postfix_report(const struct postfix *p, struct findings *f, struct err *
 	return rc;
 }
 
-/* Try the socket as the user that smtpd and cleanup run as: no guess about modes, groups and ACLs. */
-static enum rc connect_as(const struct passwd *pw, const char *socket, struct err *err)
-{
-	int status, fd = -1;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return err_sys(err, RC_AGAIN, errno, "fork");
-	if (pid == 0) {
-		if (initgroups(pw->pw_name, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 ||
-		    setuid(pw->pw_uid) != 0)
-			_exit(RC_IO);
-		_exit((int)milterprobe_connect(socket, &fd, NULL));
-	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_sys(err, RC_IO, errno, "waitpid");
-	if (!WIFEXITED(status))
-		return err_set(err, RC_IO, "the child was ended by a signal");
-	return (enum rc)WEXITSTATUS(status);
-}
-
 enum rc postfix_report_socket(const struct postfix *p, struct findings *f, struct err *err)
 {
-	const struct passwd *pw = getpwnam(p->mail_owner.p);
-	int fd = -1;
-	enum rc rc = milterprobe_connect(p->conf->milter_socket, &fd, NULL);
-
-	if (fd >= 0)
-		close(fd);
-	if (rc == RC_OK && geteuid() == 0 && pw != NULL)
-		rc = connect_as(pw, p->conf->milter_socket, NULL);
-	switch (rc) {
-	case RC_OK:
-		return RC_OK;
-	case RC_NOTFOUND:
-		return findings_add(f, FINDING_ERROR, p->conf->milter_socket,
-				    "systemctl start mailseal", err, "no daemon listens there");
-	case RC_PERM:
-		return findings_add(f, FINDING_ERROR, p->conf->milter_socket, NULL, err,
-				    "user '%s' may not connect: give the socket's directory mode "
-				    "2750 and group '%s', and restart mailseald",
-				    p->mail_owner.p, p->mail_owner.p);
-	default:
-		return findings_add(f, FINDING_ERROR, p->conf->milter_socket, NULL, err,
-				    "cannot be reached");
-	}
+	return milterreach_report(p->conf->milter_socket, p->mail_owner.p, f, err);
 }
