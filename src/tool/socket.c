@@ -5,9 +5,13 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+/* A daemon that hangs accepts nobody, and once its queue is full connect() would wait for ever. */
+enum { CONNECT_SECONDS = 5 };
 
 int64_t socket_clock_ms(void)
 {
@@ -23,7 +27,18 @@ static enum rc connect_failed(int why, struct err *err)
 		return err_set(err, RC_NOTFOUND, "no daemon listens there");
 	if (why == EACCES || why == EPERM)
 		return err_sys(err, RC_PERM, why, "connect");
+	if (why == EAGAIN || why == EINPROGRESS)
+		return err_set(err, RC_UNAVAIL, "no answer in %d s", CONNECT_SECONDS);
 	return err_sys(err, RC_UNAVAIL, why, "connect");
+}
+
+static int connect_in_time(int fd, const struct sockaddr *a, socklen_t len)
+{
+	const struct timeval limit = {.tv_sec = CONNECT_SECONDS};
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0)
+		return -1;
+	return connect(fd, a, len);
 }
 
 enum rc socket_connect_unix(const char *path, int *ret_fd, struct err *err)
@@ -38,7 +53,7 @@ enum rc socket_connect_unix(const char *path, int *ret_fd, struct err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(err, RC_IO, errno, "socket");
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
+	if (connect_in_time(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
 		int why = errno;
 
 		close(fd);
@@ -54,7 +69,7 @@ static int connect_any(const struct addrinfo *a, int *ret_why)
 	for (; a != NULL; a = a->ai_next) {
 		int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
 
-		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0)
+		if (fd >= 0 && connect_in_time(fd, a->ai_addr, a->ai_addrlen) == 0)
 			return fd;
 		*ret_why = errno;
 		if (fd >= 0)
