@@ -46,8 +46,8 @@ struct conf_network {
 	unsigned bits;
 };
 
-/* trust.certificates: ( { subject = "..."; issuer = "..."; }, ... ): both CNs as the MTA gives them in
- * {cert_subject} and {cert_issuer}; either may be left out ("" here), not both. */
+/* trust.certificates: ( { subject = "..."; issuer = "..."; }, ... ): both CNs, which Postfix gives in
+ * {cert_subject} and {cert_issuer}, Sendmail in {cn_subject} and {cn_issuer}; either may be left out ("" here), not both. */
 struct conf_certificate {
 	const char *subject;
 	const char *issuer;

@@ -29,6 +29,8 @@ enum macro {
 	MACRO_VERIFY,	    /* {verify} */
 	MACRO_CERT_SUBJECT, /* {cert_subject} */
 	MACRO_CERT_ISSUER,  /* {cert_issuer} */
+	MACRO_CN_SUBJECT,   /* {cn_subject} */
+	MACRO_CN_ISSUER,    /* {cn_issuer} */
 	MACROS
 };
 /* "i", "{daemon_name}": the MTA's own spelling. */
@@ -49,7 +51,8 @@ struct facts {
 	struct span auth_type;		       /* {auth_type} */
 	struct span auth_authen;	       /* {auth_authen} */
 	struct span verify;		       /* {verify}: OK, NO, FAIL, ... Sendmail only */
-	struct span cert_subject, cert_issuer; /* CNs */
+	struct span cert_subject, cert_issuer; /* CNs; from Sendmail whole names: "/O=Us/CN=joe" */
+	struct span cn_subject, cn_issuer;     /* CNs, in xtext: "Our+20CA". Sendmail only */
 	struct span mail_from;		       /* as given: "<a@b>", "a@b", "<>" or "" */
 	bool smtputf8;			       /* MAIL parameter SMTPUTF8 */
 	bool body_8bit;			       /* MAIL parameter BODY=8BITMIME */

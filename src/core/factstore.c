@@ -7,7 +7,8 @@ enum { TEXT_MAX = 64 * 1024 };
 
 enum {
 	MESSAGE_MACROS = 1 << MACRO_QUEUE_ID | 1 << MACRO_AUTH_TYPE | 1 << MACRO_AUTH_AUTHEN,
-	TLS_MACROS = 1 << MACRO_VERIFY | 1 << MACRO_CERT_SUBJECT | 1 << MACRO_CERT_ISSUER
+	TLS_MACROS = 1 << MACRO_VERIFY | 1 << MACRO_CERT_SUBJECT | 1 << MACRO_CERT_ISSUER |
+		     1 << MACRO_CN_SUBJECT | 1 << MACRO_CN_ISSUER
 };
 
 const char *macro_name(enum macro m)
@@ -22,6 +23,8 @@ const char *macro_name(enum macro m)
 		[MACRO_VERIFY] = "{verify}",
 		[MACRO_CERT_SUBJECT] = "{cert_subject}",
 		[MACRO_CERT_ISSUER] = "{cert_issuer}",
+		[MACRO_CN_SUBJECT] = "{cn_subject}",
+		[MACRO_CN_ISSUER] = "{cn_issuer}",
 	};
 
 	return names[m];
@@ -60,6 +63,8 @@ static struct span *macro_fact(struct facts *facts, enum macro m)
 		[MACRO_VERIFY] = &facts->verify,
 		[MACRO_CERT_SUBJECT] = &facts->cert_subject,
 		[MACRO_CERT_ISSUER] = &facts->cert_issuer,
+		[MACRO_CN_SUBJECT] = &facts->cn_subject,
+		[MACRO_CN_ISSUER] = &facts->cn_issuer,
 	};
 
 	return at[m];

@@ -85,6 +85,47 @@ static bool certificate_is_verified(const struct facts *facts)
 	return is_postfix(facts);
 }
 
+/* What two hexadecimal digits stand for; -1 where they are none. */
+static int hex_octet(const char *p)
+{
+	int value = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (p[i] >= '0' && p[i] <= '9')
+			value = value * 16 + (p[i] - '0');
+		else if (p[i] >= 'A' && p[i] <= 'F')
+			value = value * 16 + (p[i] - 'A' + 10);
+		else
+			return -1;
+	}
+	return value;
+}
+
+/* RFC 3461 4: xtext = *( xchar / "+" 2 hexadecimal digits ); so Sendmail shows what is in a certificate. */
+static bool xtext_is(struct span shown, const char *name)
+{
+	size_t len = strlen(name), n = 0;
+
+	for (size_t i = 0; i < shown.len; i++, n++) {
+		int octet = (uint8_t)shown.p[i];
+
+		if (octet == '+') {
+			octet = shown.len - i > 2 ? hex_octet(shown.p + i + 1) : -1;
+			i += 2;
+		}
+		if (n == len || octet != (uint8_t)name[n])
+			return false;
+	}
+	return n == len;
+}
+
+/* Sendmail's {cert_subject} and {cert_issuer} are whole names, and a slash in one of their parts cannot be told from
+ * that between two: the common name is taken from where it stands alone. */
+static bool name_is(struct span cert, struct span cn, const char *name)
+{
+	return cn.p != NULL ? xtext_is(cn, name) : span_eq_str(cert, name);
+}
+
 static bool certificate_is_listed(const struct conf_trust *conf, const struct facts *facts)
 {
 	if (!certificate_is_verified(facts))
@@ -94,8 +135,10 @@ static bool certificate_is_listed(const struct conf_trust *conf, const struct fa
 
 		if (c->subject[0] == '\0' && c->issuer[0] == '\0')
 			continue;
-		if ((c->subject[0] == '\0' || span_eq_str(facts->cert_subject, c->subject)) &&
-		    (c->issuer[0] == '\0' || span_eq_str(facts->cert_issuer, c->issuer)))
+		if ((c->subject[0] == '\0' ||
+		     name_is(facts->cert_subject, facts->cn_subject, c->subject)) &&
+		    (c->issuer[0] == '\0' ||
+		     name_is(facts->cert_issuer, facts->cn_issuer, c->issuer)))
 			return true;
 	}
 	return false;

@@ -250,6 +250,8 @@ fail:
 	return conn_free(conn);
 }
 
+#define TLS_NAMES "{verify} {cert_subject} {cert_issuer} {cn_subject} {cn_issuer}"
+
 /* {mail_addr}: libmilter forgets the macros of the message before only when there are others in their place, and where
  * nobody logged in there may be none. It always is. */
 static void ask_for_macros(SMFICTX *ctx)
@@ -259,9 +261,8 @@ static void ask_for_macros(SMFICTX *ctx)
 		const char *names;
 	} wanted[] = {
 		{SMFIM_CONNECT, "j v {daemon_name}"},
-		{SMFIM_HELO, "{verify} {cert_subject} {cert_issuer}"},
-		{SMFIM_ENVFROM,
-		 "i {mail_addr} {auth_type} {auth_authen} {verify} {cert_subject} {cert_issuer}"},
+		{SMFIM_HELO, TLS_NAMES},
+		{SMFIM_ENVFROM, "i {mail_addr} {auth_type} {auth_authen} " TLS_NAMES},
 		{SMFIM_ENVRCPT, "i"},
 		{SMFIM_DATA, "i"},
 		{SMFIM_EOH, "i"},
@@ -353,7 +354,8 @@ static sfsistat on_connect(SMFICTX *ctx, char *host, struct sockaddr *addr)
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)
 {
-	static const enum macro macros[] = {MACRO_VERIFY, MACRO_CERT_SUBJECT, MACRO_CERT_ISSUER};
+	static const enum macro macros[] = {MACRO_VERIFY, MACRO_CERT_SUBJECT, MACRO_CERT_ISSUER,
+					    MACRO_CN_SUBJECT, MACRO_CN_ISSUER};
 	struct conn *conn = conn_of(ctx);
 	struct err err = ERR_INIT;
 	enum rc rc;
@@ -386,9 +388,9 @@ static enum rc args_of(char **argv, struct span args[ESMTP_ARGS_MAX], size_t *re
 static sfsistat on_mail(SMFICTX *ctx, char **argv)
 {
 	static const enum macro macros[] = {
-		MACRO_QUEUE_ID,	   MACRO_MTA_NAME,     MACRO_MTA_VERSION,
-		MACRO_DAEMON_NAME, MACRO_AUTH_TYPE,    MACRO_AUTH_AUTHEN,
-		MACRO_VERIFY,	   MACRO_CERT_SUBJECT, MACRO_CERT_ISSUER};
+		MACRO_QUEUE_ID,	   MACRO_MTA_NAME,    MACRO_MTA_VERSION, MACRO_DAEMON_NAME,
+		MACRO_AUTH_TYPE,   MACRO_AUTH_AUTHEN, MACRO_VERIFY,	 MACRO_CERT_SUBJECT,
+		MACRO_CERT_ISSUER, MACRO_CN_SUBJECT,  MACRO_CN_ISSUER};
 	struct conn *conn = conn_of(ctx);
 	struct span args[ESMTP_ARGS_MAX];
 	struct err err = ERR_INIT, mail_err = ERR_INIT;

@@ -240,7 +240,7 @@ static enum rc send_envelope(struct session *s, const struct fixture_message *m,
 	if (rc == RC_OK)
 		rc = session_connect(s, span_str(m->host), m->client, m->addr, m->port, err);
 	if (rc == RC_OK)
-		rc = tell_macros(s, m, MACRO_VERIFY, MACRO_CERT_ISSUER, err);
+		rc = tell_macros(s, m, MACRO_VERIFY, MACRO_CN_ISSUER, err);
 	if (rc == RC_OK)
 		rc = session_helo(s, SPAN_LIT("client.example.com"), err);
 	if (rc == RC_OK)

@@ -67,6 +67,7 @@ struct row {
 	const char *host;
 	unsigned port;
 	const char *auth, *daemon, *verify, *subject, *issuer, *version;
+	const char *cn_subject, *cn_issuer;
 	const char *fields[3];
 	bool trusted;
 	enum trust_source source;
@@ -124,6 +125,33 @@ static const struct row rows[] = {
 	 .subject = "relay.example.com", .issuer = "Example CA", DENY("192.0.2.9")},
 	{"Sendmail, NO", OUTSIDE, SENDMAIL, .verify = "NO", .subject = "relay.example.com",
 	 .issuer = "Example CA", DENY("192.0.2.9")},
+	{"Sendmail, whole names and common names", OUTSIDE, SENDMAIL, .verify = "OK",
+	 .subject = "/O=Us/CN=relay.example.com", .issuer = "/O=Us/CN=Example+20CA",
+	 .cn_subject = "relay.example.com", .cn_issuer = "Example+20CA",
+	 GRANT(SOURCE_TRUSTED, "client certificate")},
+	{"Sendmail, common names, not verified", OUTSIDE, SENDMAIL, .verify = "FAIL",
+	 .cn_subject = "relay.example.com", .cn_issuer = "Example+20CA", DENY("192.0.2.9")},
+	{"Sendmail, whole names alone", OUTSIDE, SENDMAIL, .verify = "OK",
+	 .subject = "/O=Us/CN=relay.example.com", .issuer = "/O=Us/CN=Example+20CA",
+	 DENY("192.0.2.9")},
+	{"the common name outweighs the whole name", OUTSIDE, SENDMAIL, .verify = "OK",
+	 .subject = "relay.example.com", .issuer = "Example CA", .cn_subject = "joe",
+	 .cn_issuer = "Example+20CA", DENY("192.0.2.9")},
+	{"xtext, another octet", OUTSIDE, SENDMAIL, .verify = "OK",
+	 .cn_subject = "relay.example.com", .cn_issuer = "Example+21CA", DENY("192.0.2.9")},
+	{"xtext that breaks off", OUTSIDE, SENDMAIL, .verify = "OK",
+	 .cn_subject = "relay.example.co+6", .cn_issuer = "Example+20CA", DENY("192.0.2.9")},
+	{"xtext that is none", OUTSIDE, SENDMAIL, .verify = "OK", .cn_subject = "relay.example.com",
+	 .cn_issuer = "Example+2gCA", DENY("192.0.2.9")},
+	{"xtext, shorter", OUTSIDE, SENDMAIL, .verify = "OK", .cn_subject = "lone.example.co",
+	 .cn_issuer = "any", DENY("192.0.2.9")},
+	{"xtext, longer", OUTSIDE, SENDMAIL, .verify = "OK", .cn_subject = "lone.example.com+00",
+	 .cn_issuer = "any", DENY("192.0.2.9")},
+	{"xtext of plain letters", OUTSIDE, SENDMAIL, .verify = "OK",
+	 .cn_subject = "+6Cone.example.com", .cn_issuer = "any",
+	 GRANT(SOURCE_TRUSTED, "client certificate")},
+	{"no common name at all", OUTSIDE, SENDMAIL, .verify = "OK", .subject = "lone.example.com",
+	 .cn_subject = "", .cn_issuer = "", DENY("192.0.2.9")},
 	{"verify is compared exactly", OUTSIDE, SENDMAIL, .verify = "ok",
 	 .subject = "relay.example.com", .issuer = "Example CA", DENY("192.0.2.9")},
 	{"Sendmail without verify", OUTSIDE, SENDMAIL, .subject = "relay.example.com",
@@ -306,6 +334,8 @@ static void set_facts(const struct row *row, struct facts *f)
 	f->cert_subject = span_str(row->subject);
 	f->cert_issuer = span_str(row->issuer);
 	f->mta_version = span_str(row->version);
+	f->cn_subject = span_str(row->cn_subject);
+	f->cn_issuer = span_str(row->cn_issuer);
 }
 
 static void check_row(const struct row *row, const struct conf_trust *conf, struct trust *ret)
