@@ -176,12 +176,6 @@ static void drain(int64_t seconds)
 			break;
 }
 
-static void wait_for_listener(void)
-{
-	for (int i = 0; i < 50 && !milter_has_ended(); i++)
-		usleep(20000);
-}
-
 static void say_goodbye(unsigned connections, unsigned messages)
 {
 	if (messages > 0)
@@ -203,7 +197,6 @@ static void stop(struct daemon *d)
 	reloader_stop(d->reloader);
 	d->control = control_free(d->control);
 	d->reloader = reloader_free(d->reloader);
-	wait_for_listener();
 	milter_load(&connections, &messages);
 	say_goodbye(connections, messages);
 	/* Threads of libmilter sit in open connections and use what would be freed now. */

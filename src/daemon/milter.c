@@ -1,14 +1,17 @@
 #include "daemon/milter.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/line.h"
 #include "daemon/agreement.h"
@@ -37,6 +40,9 @@ enum { PACKET_MAX = 16 * 1024 * 1024 };
 /* An SMTP command is at most 512 octets and a few extensions more (RFC 5321 4.5.3.1.4). */
 enum { ESMTP_ARGS_MAX = 64 };
 
+/* How long the listener is given to end: a second. */
+enum { STOP_STEPS = 100, STOP_STEP_US = 10000, WAKE_SIGNAL = SIGUSR2 };
+
 /* One client on a connection of the mail server. */
 struct conn {
 	struct session *session;
@@ -51,7 +57,7 @@ struct conn {
 
 static const struct session_env *env;
 static int listener = -1;
-static bool tcp;
+static bool tcp, started;
 static struct socket_file socket_file = {.path = NULL, .lock = -1};
 static pthread_t thread;
 static void (*when_ended)(void);
@@ -672,15 +678,23 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static void do_nothing(int sig)
+{
+	(void)sig;
+}
+
 enum rc milter_start(void (*on_end)(void), struct err *err)
 {
+	const struct sigaction wake = {.sa_handler = do_nothing};
 	int failed;
 
 	when_ended = on_end;
+	if (sigaction(WAKE_SIGNAL, &wake, NULL) != 0)
+		return err_sys(err, RC_UNAVAIL, errno, "signal of the milter");
 	failed = pthread_create(&thread, NULL, run, NULL);
 	if (failed != 0)
 		return err_sys(err, RC_UNAVAIL, failed, "thread of the milter");
-	pthread_detach(thread);
+	started = true;
 	return RC_OK;
 }
 
@@ -696,16 +710,37 @@ void milter_retire(void)
 	socket_remove(&socket_file);
 }
 
+static void *stop_libmilter(void *arg)
+{
+	(void)smfi_stop();
+	return arg;
+}
+
+/* libmilter's listener looks whether it is to stop when its poll() is over, after 5 s or when a signal comes. All that
+ * time it holds a lock that smfi_stop() wants, which therefore waits in a thread of its own. */
+static void end_listener(void)
+{
+	pthread_t stopper;
+
+	if (pthread_create(&stopper, NULL, stop_libmilter, NULL) != 0)
+		return;
+	pthread_detach(stopper);
+	for (int i = 0; i < STOP_STEPS && !ended; i++) {
+		(void)pthread_kill(thread, WAKE_SIGNAL);
+		usleep(STOP_STEP_US);
+	}
+	if (ended)
+		(void)pthread_join(thread, NULL);
+}
+
 void milter_stop(void)
 {
 	milter_retire();
 	if (stopping)
 		return;
 	stopping = true;
-	smfi_stop();
-	/* It looks at that only when accept() returns, or every 5 s. */
-	if (!ended && listener >= 0)
-		socket_wake(listener);
+	if (started)
+		end_listener();
 }
 
 void milter_load(unsigned *ret_connections, unsigned *ret_messages)

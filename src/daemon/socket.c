@@ -274,18 +274,3 @@ enum rc socket_retire(int listener, struct err *err)
 		close(fresh);
 	return rc;
 }
-
-void socket_wake(int listener)
-{
-	struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
-	socklen_t len = sizeof(addr);
-	int fd;
-
-	if (getsockname(listener, (struct sockaddr *)&addr, &len) != 0)
-		return;
-	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	(void)connect(fd, (const struct sockaddr *)&addr, len);
-	close(fd);
-}

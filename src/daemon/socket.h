@@ -38,7 +38,5 @@ int socket_find_listener(void);
 MUST_CHECK enum rc socket_set_nodelay(int listener, bool *ret_tcp, struct err *err);
 /* From now on nobody can connect: the descriptor LISTENER stays, with another socket behind it that nobody knows. */
 MUST_CHECK enum rc socket_retire(int listener, struct err *err);
-/* Make accept() on LISTENER return, by connecting to it. */
-void socket_wake(int listener);
 
 #endif
