@@ -367,6 +367,8 @@ const char *record_risk_name(enum risk risk)
 		return "bare-cr";
 	case RISK_BARE_LF:
 		return "bare-lf";
+	case RISK_ADDRESS:
+		return "address";
 	case RISK_NUL:
 		return "nul";
 	}

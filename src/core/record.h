@@ -21,7 +21,8 @@ enum risk {
 	RISK_BARE_CR = 1 << 2,	 /* "bare-cr" */
 	RISK_BARE_LF = 1 << 3,	 /* "bare-lf" */
 	RISK_NUL = 1 << 4,	 /* "nul" */
-	RISK_LAST = RISK_NUL
+	RISK_ADDRESS = 1 << 5,	 /* "address": a field that Sendmail writes anew */
+	RISK_LAST = RISK_ADDRESS
 };
 
 enum verdict {

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/rewrites.h"
+
 /* Words first: this looks at every octet of a body of which nearly all have none. */
 static bool has_8bit(struct span s)
 {
@@ -94,6 +96,8 @@ void risks_field(struct risk_scan *s, const struct field *f)
 	struct span rest = f->value;
 	struct span line;
 
+	if (s->sendmail && rewrites_field(f, s->simple))
+		s->found |= RISK_ADDRESS;
 	scan_octets(s, f->name);
 	scan_octets(s, f->value);
 	s->line = 0;

@@ -17,7 +17,8 @@ enum { RISK_LINE_MAX = 998, RISK_LINE_MAX_SENDMAIL = 990 };
 /* All zero is the beginning of a body. */
 struct risk_scan {
 	unsigned found; /* enum risk, or-ed */
-	bool sendmail;	/* its limit holds */
+	bool sendmail;	/* its habits count */
+	bool simple;	/* a signature has the header in the simple canonicalization */
 	size_t line;	/* octets of the line so far, a CR that was last not counted */
 	bool cr;	/* the last octet was a CR */
 };

@@ -14,6 +14,8 @@ enum rc signer_begin(struct signer *s, const struct plan *plan, const struct fie
 	enum rc rc = RC_OK;
 
 	s->risks.sendmail = plan->sendmail;
+	for (size_t i = 0; i < plan->n_signatures; i++)
+		s->risks.simple |= plan->signatures[i].policy.header_canon == CANON_SIMPLE;
 	for (size_t i = 0; i < fields_count(fields); i++)
 		risks_field(&s->risks, fields_at(fields, i));
 	for (size_t i = 0; i < plan->n_signatures && rc == RC_OK; i++) {
