@@ -68,7 +68,9 @@ enum rc picture_fold(struct span text, struct arena *arena, struct span *ret, st
 		return err_set(err, RC_NOMEM, "out of memory (text of %zu bytes)", text.len);
 	for (size_t at = 0; at < text.len; at += read) {
 		read = 1;
-		if ((unsigned char)text.p[at] < 0x80)
+		if (text.p[at] == '\t')
+			to[out++] = ' ';
+		else if ((unsigned char)text.p[at] < 0x80)
 			to[out++] = ascii_lower(text.p[at]);
 		else
 			out += fold_wide(span_from(text, at), to + out, &read);

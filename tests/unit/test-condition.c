@@ -454,6 +454,8 @@ static const struct row text_rows[] = {
 	 MAIL(HEAD("X-A: \t b  \n"))},
 	{"line, folded", "Header Field", "is", "X-A: b c", true, STAGE_HEADER,
 	 MAIL(HEAD("X-A: b\n c\n"))},
+	{"line, folded by a tab", "Header Field", "is", "X-A: b c", true, STAGE_HEADER,
+	 MAIL(HEAD("X-A: b\n\tc\n"))},
 	{"line, encoded", "Header Field", "is", "X-A: \xc3\xbc", true, STAGE_HEADER,
 	 MAIL(HEAD("X-A: =?utf-8?q?=C3=BC?=\n"))},
 	{"line, any value", "Header Field", "in", "X-No: *,X-A: *", true, STAGE_HEADER,

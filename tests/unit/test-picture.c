@@ -132,6 +132,7 @@ static const struct {
 } fold_rows[] = {
 	{"ASCII", "From ABCXYZ[@`{", "from abcxyz[@`{"},
 	{"nothing", "", ""},
+	{"tabs", "\tA\t\tb", " a  b"},
 	{"two octets", "\xc3\x84\xc3\x96\xc3\x9c\xc3\xa4", "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4"},
 	{"Greek, Cyrillic", "\xce\xa9\xd0\x96", "\xcf\x89\xd0\xb6"},
 	{"two octets become three", "\xc8\xba", "\xe2\xb1\xa5"},
