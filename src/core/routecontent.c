@@ -83,7 +83,7 @@ static bool same_delivery(const struct route_delivery *a, const struct route_del
 	return strcmp(a->address, b->address) == 0;
 }
 
-static enum rc would(struct router *r, const char *text)
+enum rc route_would(struct router *r, const char *text)
 {
 	const char *old = r->route->observed;
 
@@ -97,14 +97,16 @@ static enum rc would(struct router *r, const char *text)
 enum rc route_observe(struct router *r, const char *address, const struct route_content *content)
 {
 	if (content == NULL)
-		return would(r, route_text(r, "nothing more to %s", address));
+		return route_would(r, route_text(r, "nothing more to %s", address));
 	if (!content->seal)
-		return would(r, route_text(r, "%s to %s",
-					   content->was_encrypted ? "encrypted already" : "clear",
-					   address));
-	return would(r, route_text(r, "sealed for %s%s%s to %s", content->accounts[0],
-				   content->n_accounts > 1 ? "," : "",
-				   content->n_accounts > 1 ? content->accounts[1] : "", address));
+		return route_would(
+			r, route_text(r, "%s to %s",
+				      content->was_encrypted ? "encrypted already" : "clear",
+				      address));
+	return route_would(r, route_text(r, "sealed for %s%s%s to %s", content->accounts[0],
+					 content->n_accounts > 1 ? "," : "",
+					 content->n_accounts > 1 ? content->accounts[1] : "",
+					 address));
 }
 
 /* One mailbox gets one copy of the same content, whatever led there. */
@@ -290,13 +292,13 @@ static enum rc set_sealing(struct router *r, struct sealing *s, struct route_con
 }
 
 enum rc route_seal(struct router *r, const char *owner, const char *also,
-		   struct route_content *content, const char **ret_rejected)
+		   struct route_content *content, struct refusal *ret)
 {
 	struct sealing s = {.n = 0, .fallback = FALLBACK_SEAL};
 	enum truth encrypted = evidence_is_encrypted(r->e);
 	enum rc rc;
 
-	*ret_rejected = NULL;
+	*ret = (struct refusal){.text = NULL};
 	if (encrypted == TRUTH_YES) {
 		content->was_encrypted = true;
 		return RC_OK;
@@ -310,7 +312,7 @@ enum rc route_seal(struct router *r, const char *owner, const char *also,
 	if (rc == RC_OK && also != NULL)
 		rc = add_account(r, &s, also);
 	if (s.fallback == FALLBACK_REJECT || (s.fallback == FALLBACK_DEFER && r->muted))
-		*ret_rejected = s.missing;
+		*ret = (struct refusal){s.missing, s.fallback == FALLBACK_DEFER};
 	content->plain = s.fallback == FALLBACK_PLAIN;
 	if (rc != RC_OK || s.fallback != FALLBACK_SEAL)
 		return rc;

@@ -67,10 +67,19 @@ MUST_CHECK enum rc route_deliver(struct router *r, struct route_delivery d,
 /* In words, what would be delivered to ADDRESS; CONTENT NULL: nothing. */
 MUST_CHECK enum rc route_observe(struct router *r, const char *address,
 				 const struct route_content *content);
-/* CONTENT becomes one that is sealed for OWNER and (not NULL, another one) ALSO. *RET_REJECTED, what the sender is told:
- * a certificate is missing, and the domain says "reject"; else NULL. "defer" sets r->defer. */
+/* In words, what else would be done. */
+MUST_CHECK enum rc route_would(struct router *r, const char *text);
+
+/* Why nothing is delivered. */
+struct refusal {
+	const char *text; /* what the sender is told; NULL: nothing is refused */
+	bool later;	  /* for now only: where r is muted, else that is r->defer */
+};
+
+/* CONTENT becomes one that is sealed for OWNER and (not NULL, another one) ALSO. *RET: a certificate is missing, and the
+ * domain says "reject"; "defer" sets r->defer. */
 MUST_CHECK enum rc route_seal(struct router *r, const char *owner, const char *also,
-			      struct route_content *content, const char **ret_rejected);
+			      struct route_content *content, struct refusal *ret);
 struct route_content route_content_of(const struct mods *m);
 
 MUST_CHECK enum rc route_trace_add(struct router *r, struct route_trace_entry entry);

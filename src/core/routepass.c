@@ -151,12 +151,18 @@ static bool is_own_inbox(const struct pass *p, const char *owner, const char *bo
 	       account_same(owner, p->target->account);
 }
 
-static void reject(struct router *r, struct pass *p, const char *text)
+/* Rules of the server are never muted: P has a target then. */
+static enum rc reject(struct router *r, struct pass *p, struct refusal why)
 {
 	p->rejected = true;
 	p->ended = true;
-	if (r->reject == NULL && !r->muted)
-		r->reject = text;
+	if (r->muted)
+		return route_would(r, route_text(r, "%s for %s: %s",
+						 why.later ? "temporary failure" : "rejected",
+						 p->target->address, why.text));
+	if (r->reject == NULL)
+		r->reject = why.text;
+	return RC_OK;
 }
 
 static enum rc store_in(struct router *r, const struct pass *p, const struct rule *rule,
@@ -185,20 +191,17 @@ static enum rc do_store(struct router *r, struct pass *p, const struct rule *rul
 	const char *account = account_of(p);
 	const char *owner = a->mailbox.account != NULL ? a->mailbox.account : account;
 	struct route_content content = route_content_of(&p->mods);
-	const char *rejected = NULL;
+	struct refusal why = {.text = NULL};
 	enum rc rc = RC_OK;
 
 	/* The account of a rule opens what its rule stores into another's mailbox; the server is no account. */
 	if (a->kind == ACTION_STORE_ENCRYPTED)
 		rc = route_seal(r, owner,
 				account != NULL && !account_same(owner, account) ? account : NULL,
-				&content, &rejected);
+				&content, &why);
 	if (rc != RC_OK || r->need != NEED_NOTHING)
 		return rc;
-	if (rejected == NULL)
-		return store_in(r, p, rule, a, owner, &content);
-	reject(r, p, rejected);
-	return RC_OK;
+	return why.text == NULL ? store_in(r, p, rule, a, owner, &content) : reject(r, p, why);
 }
 
 static enum rc send_on(struct router *r, const struct pass *p, const struct rule *rule,
@@ -281,8 +284,7 @@ static enum rc act(struct router *r, struct pass *p, const struct rule *rule,
 		p->ended = true;
 		return RC_OK;
 	case ACTION_REJECT:
-		reject(r, p, a->text);
-		return RC_OK;
+		return reject(r, p, (struct refusal){a->text, false});
 	case ACTION_ADD_HEADER:
 		return do_add_header(r, p, a);
 	case ACTION_TAG_SUBJECT:
@@ -487,7 +489,7 @@ static enum rc run_account(struct router *r, struct pass *p)
 		return rc;
 	if (domain->observe) {
 		r->seen = seen; /* nothing came of those behind it */
-		if (p->rejected || p->discarded)
+		if (p->discarded)
 			rc = route_observe(r, p->target->address, NULL);
 		return rc == RC_OK ? deliver_as_usual(r, p, &before) : rc;
 	}

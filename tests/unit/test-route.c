@@ -807,11 +807,11 @@ static const struct row observe_rows[] = {
 	 "jim@obs.example; nothing more to jim@obs.example\n",
 	 FROM_OUTSIDE},
 	{"no certificate", "s nobody@obs.example 5: seal INBOX; discard\n", "<nobody@obs.example>",
-	 "pass\n[0] clear\n0 = nobody@obs.example [0]\nobserved: nothing more to "
-	 "nobody@obs.example\n",
+	 "pass\n[0] clear\n0 = nobody@obs.example [0]\nobserved: temporary failure for "
+	 "nobody@obs.example: no valid certificate of nobody@obs.example to seal with\n",
 	 FROM_OUTSIDE},
 	{"rejected", "r jim@obs.example 5: reject no\n", "<jim@obs.example>",
-	 "pass\n[0] clear\n0 = jim@obs.example [0]\nobserved: nothing more to jim@obs.example\n",
+	 "pass\n[0] clear\n0 = jim@obs.example [0]\nobserved: rejected for jim@obs.example: no\n",
 	 FROM_OUTSIDE},
 	{"changed", "r jim@obs.example 5: tag t\n", "<jim@obs.example>",
 	 "pass\n[0] clear\n0 = jim@obs.example [0]\n", FROM_OUTSIDE},
