@@ -55,10 +55,11 @@ struct record {
 };
 
 /* No line is longer, of whatever format: a JSON line of the longest names and of nothing but bytes to escape. */
-enum { RECORD_LINE_MAX = 32000 };
+enum { RECORD_LINE_MAX = 48000 };
 
 /* Append the message's line(s), no final newline. Hostile bytes are escaped (core/line.h). A line is at most 1,000
- * bytes, the rest is cut with "..."; a JSON line is whole instead, its strings are cut.
+ * bytes, the rest is cut with "..."; a JSON line is whole instead, its strings are cut, and its lists
+ * ("deliveries_more" says how many are missing).
  *
  * Plain, one line:
  *	QID: signed d=example.com s=rsa-1,ed-1 from=joe@example.com sender=<joe@example.com> trust="authenticated"

@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/line.h"
 #include "dkim/alg.h"
@@ -9,6 +10,9 @@
 
 /* Longest string from outside. */
 enum { TEXT_MAX = 320 };
+
+/* Octets of a list. */
+enum { LIST_MAX = 6000 };
 
 /* Every set function takes the object as it is built and says whether all went well so far. */
 static bool set_text(json_t *o, const char *key, struct span s)
@@ -98,26 +102,59 @@ static bool set_sealed_for(json_t *o, const struct route_content *c)
 	return true;
 }
 
-static bool add_delivery(json_t *all, const struct route_delivery *d)
+/* What there may be many of: the first of them, and how many more there are. The line has room for no more. */
+struct list {
+	json_t *all;
+	size_t room; /* octets */
+	size_t more;
+};
+
+static bool list_begin(struct list *l, json_t *o, const char *key)
+{
+	*l = (struct list){json_array(), LIST_MAX, 0};
+	return json_object_set_new(o, key, l->all) == 0;
+}
+
+/* Takes ONE over in any case. */
+static bool list_add(struct list *l, json_t *one)
+{
+	size_t size = json_dumpb(one, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	if (size == 0 || size >= l->room || l->more != 0) {
+		l->more++;
+		json_decref(one);
+		return size != 0;
+	}
+	l->room -= size + strlen(",");
+	return json_array_append_new(l->all, one) == 0;
+}
+
+static bool list_end(const struct list *l, json_t *o, const char *more_key)
+{
+	return l->more == 0 ||
+	       json_object_set_new(o, more_key, json_integer((json_int_t)l->more)) == 0;
+}
+
+static bool add_delivery(struct list *l, const struct route_delivery *d)
 {
 	json_t *one = json_object();
+	bool good = set_string(one, "address", d->address) &&
+		    set_string(one, "mailbox", d->mailbox) &&
+		    set_string(one, "rule", d->rule != NULL ? d->rule->name : NULL);
 
-	/* Takes ONE over in any case. */
-	return json_array_append_new(all, one) == 0 && set_string(one, "address", d->address) &&
-	       set_string(one, "mailbox", d->mailbox) &&
-	       set_string(one, "rule", d->rule != NULL ? d->rule->name : NULL);
+	return list_add(l, one) && good;
 }
 
 static bool set_deliveries(json_t *o, const struct route *r)
 {
-	json_t *all = json_array();
+	struct list l;
 
-	if (json_object_set_new(o, "deliveries", all) != 0)
+	if (!list_begin(&l, o, "deliveries"))
 		return false;
 	for (size_t i = 0; i < r->deliveries.len; i++)
-		if (!add_delivery(all, vec_at(&r->deliveries, i)))
+		if (!add_delivery(&l, vec_at(&r->deliveries, i)))
 			return false;
-	return true;
+	return list_end(&l, o, "deliveries_more");
 }
 
 /* What the rules did, where they did something. */

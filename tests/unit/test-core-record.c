@@ -328,6 +328,47 @@ static void test_longest_json(void)
 	}
 }
 
+/* A message to thousands: some are named, the rest is counted, and the line is JSON. */
+static void test_many_deliveries(void)
+{
+	static char bytes[5000];
+	static const size_t counts[] = {1, 2, 10000};
+	struct route_content content = {.tag = "t"};
+	struct route_delivery *all = calloc(10000, sizeof(*all));
+	struct rule rule = {.name = bytes};
+	struct route route = {.outcome = ROUTE_EDIT,
+			      .contents = {.items = &content, .len = 1, .elem = sizeof(content)},
+			      .deliveries = {.items = all, .elem = sizeof(*all)}};
+	struct plan p = good_plan();
+	struct record r = good_record(&p);
+	struct err err = ERR_INIT;
+	struct buf out;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(all);
+	memset(bytes, 0xff, sizeof(bytes) - 1);
+	for (size_t i = 0; i < 10000; i++)
+		all[i] = (struct route_delivery){bytes, .mailbox = bytes, .rule = &rule};
+	r.route = &route;
+	for (size_t i = 0; i < COUNT_OF(counts); i++) {
+		json_t *json, *list;
+		size_t more;
+
+		route.deliveries.len = counts[i];
+		buf_init(&out, 100000);
+		ASSERT_OK(record_show(&r, FORMAT_JSON, &out, &err), &err);
+		CU_ASSERT_TRUE(out.len <=
+			       7000); /* the rest of the longest line has room beside it */
+		json = json_loads(buf_cstr(&out), 0, NULL);
+		list = json_object_get(json, "deliveries");
+		more = (size_t)json_integer_value(json_object_get(json, "deliveries_more"));
+		CU_ASSERT_EQUAL(json_array_size(list) + more, counts[i]);
+		CU_ASSERT_EQUAL(more == 0, counts[i] == 1);
+		json_decref(json);
+		buf_clear(&out);
+	}
+	free(all);
+}
+
 static void test_no_room(void)
 {
 	struct plan p = good_plan();
@@ -393,6 +434,7 @@ int main(void)
 		{"temporary failure", test_temporary_failure},
 		{"hostile bytes", test_hostile_bytes},
 		{"the longest JSON", test_longest_json},
+		{"many deliveries", test_many_deliveries},
 		{"long lines are cut", test_long_lines_are_cut},
 		{"no room", test_no_room},
 		{"JSON", test_json},
