@@ -181,6 +181,14 @@ bool record_is_routed(const struct record *r)
 	       (r->route->outcome == ROUTE_PASS && (c->was_encrypted || c->plain));
 }
 
+/* "joe@example.com" of "<joe@example.com>". */
+static struct span without_brackets(struct span s)
+{
+	if (s.len >= 2 && s.p[0] == '<' && s.p[s.len - 1] == '>')
+		return span_sub(s, 1, s.len - 2);
+	return s;
+}
+
 bool record_has_author(const struct record *r)
 {
 	return r->plan->from.status == FROM_GOOD && r->plan->from.domain[0] != '\0';
@@ -198,6 +206,20 @@ static void put_author(struct writer *w, const struct record *r)
 	put(w, " from=");
 	put_text(w, buf_span(&address), ' ');
 	buf_clear(&address);
+}
+
+struct span record_dropped(const struct route *r, size_t i)
+{
+	return without_brackets(r->recipients[*(const size_t *)vec_at(&r->dropped, i)].given);
+}
+
+/* At the end: there may be many. */
+static void put_dropped(struct writer *w, const struct route *r)
+{
+	for (size_t i = 0; i < r->dropped.len; i++) {
+		put(w, i == 0 ? " dropped=" : ",");
+		put_text(w, record_dropped(r, i), ' ');
+	}
 }
 
 static void put_facts(struct writer *w, const struct record *r)
@@ -225,6 +247,8 @@ static void put_facts(struct writer *w, const struct record *r)
 		put_quoted(w, " warning", r->route->warning);
 	if (r->route != NULL && r->route->observed != NULL)
 		put_quoted(w, " observe", r->route->observed);
+	if (r->verdict == VERDICT_ACCEPT && record_is_routed(r))
+		put_dropped(w, r->route);
 }
 
 static void put_plain(struct writer *w, const struct record *r)
@@ -234,14 +258,9 @@ static void put_plain(struct writer *w, const struct record *r)
 	put_facts(w, r);
 }
 
-/* "joe@example.com" of "<joe@example.com>". */
 struct span record_sender(const struct record *r)
 {
-	struct span s = r->mail_from;
-
-	if (s.len >= 2 && s.p[0] == '<' && s.p[s.len - 1] == '>')
-		return span_sub(s, 1, s.len - 2);
-	return s;
+	return without_brackets(r->mail_from);
 }
 
 /* Cut what was written since AT to a line's length, never inside a UTF-8 character. */

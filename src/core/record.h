@@ -59,7 +59,7 @@ enum { RECORD_LINE_MAX = 48000 };
 
 /* Append the message's line(s), no final newline. Hostile bytes are escaped (core/line.h). A line is at most 1,000
  * bytes, the rest is cut with "..."; a JSON line is whole instead, its strings are cut, and its lists
- * ("deliveries_more" says how many are missing).
+ * ("deliveries_more" and "dropped_more" say how many are missing).
  *
  * Plain, one line:
  *	QID: signed d=example.com s=rsa-1,ed-1 from=joe@example.com sender=<joe@example.com> trust="authenticated"
@@ -72,14 +72,15 @@ enum { RECORD_LINE_MAX = 48000 };
  *	QID: sealed for=jim@example.com,john@example.com rule="bank mail" to=jim@example.com; not signed: ...
  *	QID: encrypted already | changed | not sealed: no certificate, each with rule= and to= as above; signed ...
  * " d=... s=..." comes once a domain; from= only where From: was understood; trust= only where the message is
- * trusted; body= and risks= only where the body was looked at and has some; warning="..." and observe="..." at the end.
+ * trusted; body= and risks= only where the body was looked at and has some; warning="...", observe="..." and, where others
+ * get the message, dropped=ann@example.com,... at the end.
  *
  * OpenDKIM: its own phrases, for the log readers that look for them; one line for each signature made ("QID:
  * DKIM-Signature field added (s=SEL, d=DOM)"), joined by LF; the plain line where it has no phrase.
  *
  * JSON: an object with queue_id, time, result ("signed", "would sign", "not signed", "temporary failure"),
  * signatures [{domain, selector, algorithm}], reason, detail, error, domain, from, sender, trust {trusted, source,
- * why}, body_bytes, risks, warning; what does not apply is left out. */
+ * why}, body_bytes, risks, warning, dropped; what does not apply is left out. */
 MUST_CHECK enum rc record_show(const struct record *r, enum conf_log_format format, struct buf *out,
 			       struct err *err);
 /* Rules changed the message or where it goes, or would have sealed it. */
@@ -88,6 +89,8 @@ bool record_is_routed(const struct record *r);
 bool record_has_author(const struct record *r);
 /* The envelope sender without its angle brackets. */
 struct span record_sender(const struct record *r);
+/* The I-th recipient that rules have dropped, likewise. */
+struct span record_dropped(const struct route *r, size_t i);
 /* "long-line" */
 const char *record_risk_name(enum risk risk);
 /* "8bit,long-line"; "" when none. */

@@ -14,18 +14,23 @@ enum { TEXT_MAX = 320 };
 /* Octets of a list. */
 enum { LIST_MAX = 6000 };
 
+/* NULL: out of memory, which whoever takes it says. */
+static json_t *new_text(struct span s)
+{
+	json_t *text = NULL;
+	struct buf shown;
+
+	buf_init(&shown, SIZE_MAX / 2);
+	if (line_escape(s, '\0', TEXT_MAX, &shown, NULL) == RC_OK)
+		text = json_stringn(shown.p != NULL ? shown.p : "", shown.len);
+	buf_clear(&shown);
+	return text;
+}
+
 /* Every set function takes the object as it is built and says whether all went well so far. */
 static bool set_text(json_t *o, const char *key, struct span s)
 {
-	struct buf text;
-	bool good;
-
-	buf_init(&text, SIZE_MAX / 2);
-	good = line_escape(s, '\0', TEXT_MAX, &text, NULL) == RC_OK &&
-	       json_object_set_new(o, key, json_stringn(text.p != NULL ? text.p : "", text.len)) ==
-		       0;
-	buf_clear(&text);
-	return good;
+	return json_object_set_new(o, key, new_text(s)) == 0;
 }
 
 static bool set_string(json_t *o, const char *key, const char *s)
@@ -69,19 +74,6 @@ static bool set_signatures(json_t *o, const struct record *r)
 	return json_object_set_new(o, "signatures", all) == 0;
 }
 
-static bool append_text(json_t *array, const char *s)
-{
-	struct buf text;
-	bool good;
-
-	buf_init(&text, SIZE_MAX / 2);
-	good = line_escape(span_str(s), '\0', TEXT_MAX, &text, NULL) == RC_OK &&
-	       json_array_append_new(array, json_stringn(text.p != NULL ? text.p : "", text.len)) ==
-		       0;
-	buf_clear(&text);
-	return good;
-}
-
 static const char *content_name(const struct route_content *c)
 {
 	return c->seal		  ? "sealed"
@@ -97,7 +89,7 @@ static bool set_sealed_for(json_t *o, const struct route_content *c)
 	if (json_object_set_new(o, "sealed_for", all) != 0)
 		return false;
 	for (size_t i = 0; i < c->n_accounts; i++)
-		if (!append_text(all, c->accounts[i]))
+		if (json_array_append_new(all, new_text(span_str(c->accounts[i]))) != 0)
 			return false;
 	return true;
 }
@@ -157,6 +149,20 @@ static bool set_deliveries(json_t *o, const struct route *r)
 	return list_end(&l, o, "deliveries_more");
 }
 
+static bool set_dropped(json_t *o, const struct route *r)
+{
+	struct list l;
+
+	if (r->dropped.len == 0)
+		return true;
+	if (!list_begin(&l, o, "dropped"))
+		return false;
+	for (size_t i = 0; i < r->dropped.len; i++)
+		if (!list_add(&l, new_text(record_dropped(r, i))))
+			return false;
+	return list_end(&l, o, "dropped_more");
+}
+
 /* What the rules did, where they did something. */
 static bool set_route(json_t *o, const struct record *r)
 {
@@ -173,7 +179,7 @@ static bool set_route(json_t *o, const struct record *r)
 	c = vec_at(&r->route->contents, 0);
 	return set_string(o, "content", content_name(c)) && (!c->seal || set_sealed_for(o, c)) &&
 	       set_string(o, "quarantine", c->quarantine) && set_deliveries(o, r->route) &&
-	       set_string(o, "rules_warning", r->route->warning);
+	       set_dropped(o, r->route) && set_string(o, "rules_warning", r->route->warning);
 }
 
 static bool set_reason(json_t *o, const struct record *r)

@@ -214,6 +214,7 @@ enum rc route_decide(struct evidence *evidence, const struct route_recipient *re
 	enum rc rc;
 
 	forget(ret);
+	ret->recipients = recipients;
 	rc = router_init(&r, evidence, recipients, n, ret, trace, err);
 	if (rc == RC_OK)
 		rc = route_run(&r, &server);

@@ -68,7 +68,8 @@ struct route {
 	struct vec contents;   /* of struct route_content; [0] what stays in place */
 	struct vec deliveries; /* of struct route_delivery, no address twice for one content */
 	struct vec dropped;    /* of size_t: recipients that nothing is delivered for */
-	const char *warning;   /* expired certificates used, ...; or NULL */
+	const struct route_recipient *recipients; /* borrowed: who was decided for */
+	const char *warning;			  /* expired certificates used, ...; or NULL */
 	const char *
 		observed; /* what would be done for accounts of domains with observe = true; or NULL */
 };

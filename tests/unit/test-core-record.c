@@ -328,6 +328,15 @@ static void test_longest_json(void)
 	}
 }
 
+static void check_list(const json_t *json, const char *key, const char *more_key, size_t count,
+		       size_t room)
+{
+	size_t more = (size_t)json_integer_value(json_object_get(json, more_key));
+
+	CU_ASSERT_EQUAL(json_array_size(json_object_get(json, key)) + more, count);
+	CU_ASSERT_EQUAL(more == 0, count <= room);
+}
+
 /* A message to thousands: some are named, the rest is counted, and the line is JSON. */
 static void test_many_deliveries(void)
 {
@@ -336,37 +345,40 @@ static void test_many_deliveries(void)
 	struct route_content content = {.tag = "t"};
 	struct route_delivery *all = calloc(10000, sizeof(*all));
 	struct rule rule = {.name = bytes};
+	struct route_recipient nobody = {.given = span_of(bytes, sizeof(bytes) - 1)};
+	size_t *first = calloc(10000, sizeof(*first));
 	struct route route = {.outcome = ROUTE_EDIT,
 			      .contents = {.items = &content, .len = 1, .elem = sizeof(content)},
-			      .deliveries = {.items = all, .elem = sizeof(*all)}};
+			      .deliveries = {.items = all, .elem = sizeof(*all)},
+			      .dropped = {.items = first, .elem = sizeof(*first)},
+			      .recipients = &nobody};
 	struct plan p = good_plan();
 	struct record r = good_record(&p);
 	struct err err = ERR_INIT;
 	struct buf out;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(all);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(first);
 	memset(bytes, 0xff, sizeof(bytes) - 1);
 	for (size_t i = 0; i < 10000; i++)
 		all[i] = (struct route_delivery){bytes, .mailbox = bytes, .rule = &rule};
 	r.route = &route;
 	for (size_t i = 0; i < COUNT_OF(counts); i++) {
-		json_t *json, *list;
-		size_t more;
+		json_t *json;
 
-		route.deliveries.len = counts[i];
+		route.deliveries.len = route.dropped.len = counts[i];
 		buf_init(&out, 100000);
 		ASSERT_OK(record_show(&r, FORMAT_JSON, &out, &err), &err);
-		CU_ASSERT_TRUE(out.len <=
-			       7000); /* the rest of the longest line has room beside it */
+		/* The rest of the longest line has room beside it. */
+		CU_ASSERT_TRUE(out.len <= 13000);
 		json = json_loads(buf_cstr(&out), 0, NULL);
-		list = json_object_get(json, "deliveries");
-		more = (size_t)json_integer_value(json_object_get(json, "deliveries_more"));
-		CU_ASSERT_EQUAL(json_array_size(list) + more, counts[i]);
-		CU_ASSERT_EQUAL(more == 0, counts[i] == 1);
+		check_list(json, "deliveries", "deliveries_more", counts[i], 1);
+		check_list(json, "dropped", "dropped_more", counts[i], 3);
 		json_decref(json);
 		buf_clear(&out);
 	}
 	free(all);
+	free(first);
 }
 
 static void test_no_room(void)
