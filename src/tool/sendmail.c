@@ -26,8 +26,9 @@ static enum rc check_socket(const struct tool *t, const char *socket, struct err
 static const char macro_lines[] =
 	"dnl Sendmail before 8.14 gives these macros by its lists alone; later ones are asked.\n"
 	"define(`confMILTER_MACROS_CONNECT', ``v, ''defn(`confMILTER_MACROS_CONNECT'))dnl\n"
-	"define(`confMILTER_MACROS_HELO', ``{verify}, ''defn(`confMILTER_MACROS_HELO'))dnl\n"
-	"define(`confMILTER_MACROS_ENVFROM', ``{verify}, {cert_subject}, {cert_issuer}, "
+	"define(`confMILTER_MACROS_HELO', ``{verify}, {cn_subject}, {cn_issuer}, "
+	"''defn(`confMILTER_MACROS_HELO'))dnl\n"
+	"define(`confMILTER_MACROS_ENVFROM', ``{verify}, {cn_subject}, {cn_issuer}, "
 	"''defn(`confMILTER_MACROS_ENVFROM'))dnl\n";
 
 /* F=T: while the daemon is away mail is deferred, neither unsigned nor in clear. The end of a message may take as long

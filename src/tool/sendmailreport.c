@@ -283,6 +283,8 @@ static enum rc report_macros(const struct sendmail *s, struct findings *f, struc
 		{"Milter.macros.envfrom", "{auth_authen}",
 		 "authenticated users are not recognized"},
 		{"Milter.macros.envfrom", "{verify}", "client certificates are not trusted"},
+		{"Milter.macros.envfrom", "{cn_subject}", "client certificates are not recognized"},
+		{"Milter.macros.envfrom", "{cn_issuer}", "client certificates are not recognized"},
 	};
 	enum rc rc = RC_OK;
 
