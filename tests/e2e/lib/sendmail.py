@@ -145,6 +145,21 @@ class Sendmail:
         """Local submission; no recipients: those of the header (-t)."""
         run(self._command('-C' + self.submit_cf, '-i', '-f', sender, *(list(recipients) or ['-t'])), input=message)
 
+    def on_stdin(self, commands):
+        """SMTP on standard input and output (-bs), as some programs submit: what is answered to the greeting and to each
+        of COMMANDS."""
+        child = subprocess.Popen(self._command('-C' + self.cf, '-bs'), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        replies = []
+        for command in ['', *commands]:
+            child.stdin.write(command.encode() and command.encode() + b'\r\n')
+            child.stdin.flush()
+            line = b'-' * 4
+            while line[3:4] == b'-':
+                line = child.stdout.readline()
+            replies.append(line.decode('utf-8', 'backslashreplace').rstrip())
+        child.communicate()
+        return replies
+
     def queue(self):
         """What it has not delivered, and why."""
         done = subprocess.run(self._command('-C' + self.cf, '-bp'), stdin=subprocess.DEVNULL,
