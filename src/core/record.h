@@ -15,8 +15,8 @@
 
 /* What may break a signature after us. */
 enum risk {
-	RISK_8BIT =
-		1 << 0, /* "8bit": 8-bit bytes; a next hop without 8BITMIME forces a conversion */
+	RISK_8BIT = 1 << 0,	 /* "8bit": 8-bit bytes, or a field that says so; a next hop without
+			   8BITMIME forces a conversion */
 	RISK_LONG_LINE = 1 << 1, /* "long-line": over 998 octets */
 	RISK_BARE_CR = 1 << 2,	 /* "bare-cr" */
 	RISK_BARE_LF = 1 << 3,	 /* "bare-lf" */

@@ -91,6 +91,15 @@ void risks_finish(struct risk_scan *s)
 	s->line = 0;
 }
 
+/* RFC 2045 6.2. Postfix goes by what the field says: for a server without 8BITMIME it is written anew, and the body, too. */
+static bool says_8bit(const struct field *f)
+{
+	struct span value = span_trim_fold(f->value);
+
+	return span_ieq_str(f->name, "Content-Transfer-Encoding") &&
+	       (span_ieq_str(value, "8bit") || span_ieq_str(value, "binary"));
+}
+
 void risks_field(struct risk_scan *s, const struct field *f)
 {
 	struct span rest = f->value;
@@ -98,6 +107,8 @@ void risks_field(struct risk_scan *s, const struct field *f)
 
 	if (s->sendmail && rewrites_field(f, s->simple))
 		s->found |= RISK_ADDRESS;
+	if (says_8bit(f))
+		s->found |= RISK_8BIT;
 	scan_octets(s, f->name);
 	scan_octets(s, f->value);
 	s->line = 0;

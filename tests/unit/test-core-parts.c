@@ -278,6 +278,32 @@ static void test_risks_of_fields(void)
 	}
 }
 
+static void test_risks_of_encodings(void)
+{
+	static const struct {
+		const char *name, *value;
+		unsigned want;
+	} rows[] = {
+		{"Content-Transfer-Encoding", " 8bit", RISK_8BIT},
+		{"content-transfer-encoding", "\n\t8BIT ", RISK_8BIT},
+		{"Content-Transfer-Encoding", " binary", RISK_8BIT},
+		{"Content-Transfer-Encoding", " 7bit", 0},
+		{"Content-Transfer-Encoding", " base64", 0},
+		{"Content-Transfer-Encoding", "", 0},
+		{"X-Transfer-Encoding", " 8bit", 0},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct field f = {.name = span_str(rows[i].name), .value = span_str(rows[i].value)};
+		struct risk_scan s = {0};
+
+		ROW(rows[i].value);
+		risks_field(&s, &f);
+		CU_ASSERT_EQUAL(s.found, rows[i].want);
+	}
+	ROW("");
+}
+
 static void test_risks_of_sendmail(void)
 {
 	static const char x[] = X900 X10 X10 X10 X10 X10 X10 X10 X10 X10 "x";
@@ -378,6 +404,7 @@ int main(void)
 		{"one outcome a message", test_one_outcome_a_message},
 		{"risks of bodies", test_risks_of_bodies},
 		{"risks of fields", test_risks_of_fields},
+		{"risks of encodings", test_risks_of_encodings},
 		{"risks of Sendmail's lines", test_risks_of_sendmail},
 		{"macros live as long as they hold", test_macros_live_as_long_as_they_hold},
 		{"what MAIL says", test_what_mail_says},
