@@ -114,7 +114,7 @@ static void put_content(struct writer *w, const struct route_content *c)
 		put(w, " quarantined");
 }
 
-/* " rule="bank mail" to=jim@example.com": each rule and each address that is not the recipient's own once. */
+/* " rule="bank mail" to=jim@example.com": each rule once, and each address that is new or that a rule was about. */
 static void put_deliveries(struct writer *w, const struct route *r)
 {
 	const struct rule *last = NULL;
@@ -130,7 +130,7 @@ static void put_deliveries(struct writer *w, const struct route *r)
 	for (size_t i = 0; i < r->deliveries.len; i++) {
 		const struct route_delivery *d = vec_at(&r->deliveries, i);
 
-		if (d->rule == NULL)
+		if (d->rule == NULL && d->as_given)
 			continue;
 		put(w, before);
 		put_text(w, span_str(d->address), ' ');
