@@ -5,6 +5,7 @@
 
 #include "conf/accounts.h"
 #include "crypto/base64.h"
+#include "mail/address.h"
 #include "smime/entity.h"
 
 static enum rc no_memory(struct err *err)
@@ -214,21 +215,71 @@ enum rc content_edits(const struct route_content *content, const struct fields *
 
 /* --- the envelope ------------------------------------------------------------------------------- */
 
-static struct span without_brackets(struct span given)
+/* As the mail server sees a recipient when it is told to forget one: no brackets, no route, no quotes but needed ones. What
+ * cannot be read stays as it is. */
+static enum rc plain_address(struct span given, struct arena *arena, const char **ret,
+			     struct err *err)
 {
-	if (given.len >= 2 && given.p[0] == '<' && given.p[given.len - 1] == '>')
-		return span_sub(given, 1, given.len - 2);
-	return given;
+	struct mailbox m;
+	struct buf out;
+	enum rc rc = address_envelope_read(given, arena, &m, err);
+
+	if (rc == RC_INPUT) {
+		*ret = arena_strndup(arena, given);
+		return *ret != NULL ? RC_OK : no_memory(err);
+	}
+	if (rc != RC_OK)
+		return rc;
+	buf_init(&out, 2 * given.len + 16);
+	rc = address_show(&m, &out, err);
+	if (rc == RC_OK)
+		*ret = arena_strndup(arena, buf_span(&out));
+	buf_clear(&out);
+	return rc == RC_OK && *ret == NULL ? no_memory(err) : rc;
 }
 
-/* Which recipient has this address already? n: none. */
-static size_t find_given(const struct route_recipient *recipients, size_t n, const char *address)
-{
-	size_t i = 0;
+/* The recipients as they were given, and who of them goes on. */
+struct given {
+	const struct route_recipient *at;
+	size_t n;
+	const char **address;
+	bool *kept;
+};
 
-	while (i < n && !span_ieq_str(without_brackets(recipients[i].given), address))
-		i++;
-	return i;
+static enum rc read_given(const struct route_recipient *recipients, size_t n, struct arena *arena,
+			  struct given *ret, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	*ret = (struct given){.at = recipients, .n = n};
+	ret->address = arena_calloc(arena, n + 1, sizeof(*ret->address));
+	ret->kept = arena_calloc(arena, n + 1, sizeof(*ret->kept));
+	if (ret->address == NULL || ret->kept == NULL)
+		return no_memory(err);
+	for (size_t i = 0; i < n && rc == RC_OK; i++)
+		rc = plain_address(recipients[i].given, arena, &ret->address[i], err);
+	return rc;
+}
+
+/* Whoever has this address already goes on. False: nobody has it. */
+static bool keep_address(struct given *g, const char *address)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		if (!span_ieq_str(span_str(g->address[i]), address))
+			continue;
+		g->kept[i] = true;
+		return true;
+	}
+	return false;
+}
+
+/* A mail server that is told to forget one recipient forgets all that have its address. */
+static bool is_kept(const struct given *g, const char *address)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->kept[i] && span_ieq_str(span_str(g->address[i]), address))
+			return true;
+	return false;
 }
 
 /* RFC 3461 4: what the sender asked for the recipient goes on to the address that stands for it. */
@@ -261,19 +312,17 @@ static enum rc parameters(const struct route_delivery *d, const struct route_rec
 	return rc;
 }
 
-static enum rc deliver(const struct route_delivery *d, const struct route_recipient *recipients,
-		       size_t n, bool *kept, struct arena *arena, struct edits *edits,
-		       struct err *err)
+static enum rc deliver(const struct route_delivery *d, struct given *g, struct arena *arena,
+		       struct edits *edits, struct err *err)
 {
-	size_t given = d->as_given ? d->recipient : find_given(recipients, n, d->address);
 	const char *args;
 	enum rc rc;
 
-	if (given < n) {
-		kept[given] = true;
+	if (d->as_given)
+		g->kept[d->recipient] = true;
+	if (d->as_given || keep_address(g, d->address))
 		return RC_OK;
-	}
-	rc = parameters(d, recipients, arena, &args, err);
+	rc = parameters(d, g->at, arena, &args, err);
 	return rc == RC_OK ? edits_add(edits, arena, EDIT_ADD_RCPT, 0, d->address, args, err) : rc;
 }
 
@@ -292,13 +341,13 @@ enum rc content_envelope(const struct route *r, const struct route_recipient *re
 			 struct arena *arena, struct edits *edits, struct err *err)
 {
 	const struct route_content *content = vec_at(&r->contents, 0);
-	bool *kept = arena_calloc(arena, n + 1, sizeof(*kept));
-	enum rc rc = kept != NULL ? RC_OK : no_memory(err);
+	struct given given;
+	enum rc rc = read_given(recipients, n, arena, &given, err);
 
 	for (size_t i = 0; i < r->deliveries.len && rc == RC_OK; i++)
-		rc = deliver(vec_at(&r->deliveries, i), recipients, n, kept, arena, edits, err);
+		rc = deliver(vec_at(&r->deliveries, i), &given, arena, edits, err);
 	for (size_t i = 0; i < n && rc == RC_OK; i++)
-		if (!kept[i])
+		if (!given.kept[i] && !is_kept(&given, given.address[i]))
 			rc = drop(&recipients[i], arena, edits, err);
 	if (rc == RC_OK && content->quarantine != NULL)
 		rc = edits_add(edits, arena, EDIT_QUARANTINE, 0, content->quarantine, NULL, err);
