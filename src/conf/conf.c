@@ -197,8 +197,10 @@ static void read_zone(struct loader *l, const struct node *root)
 {
 	const struct node *n = node_member(root, "timezone");
 	struct err why = ERR_INIT;
+	enum rc rc = zone_read(l->c->timezone, l->c->arena, &l->c->zone, &why);
 
-	if (zone_read(l->c->timezone, l->c->arena, &l->c->zone, &why) == RC_OK)
+	l->problems->lost = l->problems->lost || rc == RC_NOMEM;
+	if (rc == RC_OK || rc == RC_NOMEM)
 		return;
 	conf_problems_add(l->problems, CONF_ERROR, n != NULL ? n->file : l->c->file,
 			  n != NULL ? n->line : 0, "timezone: %s", why.text);

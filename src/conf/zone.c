@@ -11,6 +11,8 @@
 /* Far above the largest that there is (RFC 8536 has no bound of its own). */
 enum { FILE_MAX = 1 << 20, NAME_MAX_LEN = 100, TYPES_MAX = 256, HEADER_LEN = 44 };
 enum { DAY = 86400, HOUR = 3600 };
+/* RFC 8536 3.3.1: of an offset, and of the time of a change. */
+enum { OFFSET_HOURS = 24, TURN_HOURS = 167 };
 
 static const char system_zone[] = "/etc/localtime";
 static const char zone_dir[] = "/usr/share/zoneinfo/";
@@ -76,14 +78,14 @@ static bool take(struct span *s, char c)
 	return true;
 }
 
-/* "[+-]hh[:mm[:ss]]" */
-static bool take_time(struct span *s, int32_t *ret)
+/* "[+-]hh[:mm[:ss]]", not past MAX hours. */
+static bool take_time(struct span *s, int max, int32_t *ret)
 {
 	int sign = take(s, '-') ? -1 : 1, hour, minute = 0, second = 0;
 
 	if (sign == 1)
 		take(s, '+');
-	if (!take_int(s, 167, &hour))
+	if (!take_int(s, max, &hour))
 		return false;
 	if (take(s, ':')) {
 		if (!take_int(s, 59, &minute))
@@ -104,7 +106,7 @@ static bool take_day(struct span *s, struct turn *ret)
 		       take_int(s, 6, &ret->day);
 	}
 	ret->kind = take(s, 'J') ? TURN_JULIAN : TURN_DAY;
-	return take_int(s, 365, &ret->day);
+	return take_int(s, 365, &ret->day) && (ret->kind == TURN_DAY || ret->day >= 1);
 }
 
 static bool take_turn(struct span *s, struct turn *ret)
@@ -112,7 +114,7 @@ static bool take_turn(struct span *s, struct turn *ret)
 	ret->second = 2 * HOUR;
 	if (!take(s, ',') || !take_day(s, ret))
 		return false;
-	return !take(s, '/') || take_time(s, &ret->second);
+	return !take(s, '/') || take_time(s, TURN_HOURS, &ret->second);
 }
 
 static bool read_forever(struct span s, struct forever *ret)
@@ -120,7 +122,7 @@ static bool read_forever(struct span s, struct forever *ret)
 	int32_t west;
 
 	memset(ret, 0, sizeof(*ret));
-	if (!take_name(&s) || !take_time(&s, &west))
+	if (!take_name(&s) || !take_time(&s, OFFSET_HOURS, &west))
 		return false;
 	ret->known = true;
 	ret->standard = -west;
@@ -131,7 +133,7 @@ static bool read_forever(struct span s, struct forever *ret)
 	if (!take_name(&s))
 		return false;
 	if (s.len != 0 && s.p[0] != ',') {
-		if (!take_time(&s, &west))
+		if (!take_time(&s, OFFSET_HOURS, &west))
 			return false;
 		ret->daylight = -west;
 	}
@@ -244,41 +246,57 @@ static bool type_offset(const struct tzif *f, unsigned index, int32_t *ret)
 	return *ret > -26 * HOUR && *ret < 26 * HOUR;
 }
 
-static bool read_times(const struct tzif *f, struct arena *arena, struct zone *z)
+/* RC_OK, RC_INPUT or RC_NOMEM. */
+static enum rc read_times(const struct tzif *f, struct arena *arena, struct zone *z)
 {
 	int64_t *at = arena_calloc(arena, f->times + 1, sizeof(*at));
 	int32_t *offset = arena_calloc(arena, f->times + 1, sizeof(*offset));
 	const unsigned char *index = (const unsigned char *)f->data.p + f->times * 8;
 
-	if (at == NULL || offset == NULL || !type_offset(f, 0, &z->first))
-		return false;
+	if (at == NULL || offset == NULL)
+		return RC_NOMEM;
+	if (!type_offset(f, 0, &z->first))
+		return RC_INPUT;
 	for (size_t i = 0; i < f->times; i++) {
 		at[i] = be64(f->data.p + i * 8);
 		if (!type_offset(f, index[i], &offset[i]) || (i > 0 && at[i] <= at[i - 1]))
-			return false;
+			return RC_INPUT;
 	}
 	z->at = at;
 	z->offset = offset;
 	z->n = f->times;
-	return true;
+	return RC_OK;
 }
 
-static bool parse(struct span data, struct arena *arena, struct zone *z)
+/* "\n", a rule or nothing, "\n": without the second one it was cut, and may say another rule. */
+static bool read_footer(struct span footer, struct forever *ret)
+{
+	size_t end;
+
+	if (!take(&footer, '\n'))
+		return false;
+	end = span_find(footer, '\n', 0);
+	if (end == footer.len)
+		return false;
+	return end == 0 || read_forever(span_sub(footer, 0, end), ret);
+}
+
+/* RC_OK, RC_INPUT or RC_NOMEM. */
+static enum rc parse(struct span data, struct arena *arena, struct zone *z)
 {
 	struct tzif f = {.data = data};
-	struct span footer;
+	enum rc rc;
 
 	/* Version 1 has 32-bit times and is there for old readers. */
 	if (data.len < HEADER_LEN || data.p[4] < '2' || !read_header(&f, 4))
-		return false;
+		return RC_INPUT;
 	f.data = span_from(f.data, block_len(&f, 4));
-	if (!read_header(&f, 8) || !read_times(&f, arena, z))
-		return false;
-	footer = span_from(f.data, block_len(&f, 8));
-	if (!take(&footer, '\n'))
-		return false;
-	footer = span_sub(footer, 0, span_find(footer, '\n', 0));
-	return footer.len == 0 || read_forever(footer, &z->later);
+	if (!read_header(&f, 8))
+		return RC_INPUT;
+	rc = read_times(&f, arena, z);
+	if (rc != RC_OK)
+		return rc;
+	return read_footer(span_from(f.data, block_len(&f, 8)), &z->later) ? RC_OK : RC_INPUT;
 }
 
 static bool is_good_name(const char *name)
@@ -298,11 +316,28 @@ static bool is_good_name(const char *name)
 	return true;
 }
 
+static enum rc read_file(const char *path, struct arena *arena, struct zone *z, struct err *err)
+{
+	struct buf data;
+	enum rc rc;
+
+	buf_init(&data, FILE_MAX);
+	rc = file_read(path, &data, err);
+	if (rc == RC_OK) {
+		rc = parse(buf_span(&data), arena, z);
+		if (rc == RC_NOMEM)
+			err_set(err, rc, "out of memory (time zone)");
+		else if (rc != RC_OK)
+			err_set(err, rc, "%s is no file of a time zone (TZif version 2)", path);
+	}
+	buf_clear(&data);
+	return rc;
+}
+
 enum rc zone_read(const char *name, struct arena *arena, const struct zone **ret, struct err *err)
 {
 	char path[sizeof(zone_dir) + NAME_MAX_LEN] = "";
 	struct zone *z = arena_alloc(arena, sizeof(*z));
-	struct buf data;
 	enum rc rc;
 
 	if (z == NULL)
@@ -311,13 +346,9 @@ enum rc zone_read(const char *name, struct arena *arena, const struct zone **ret
 		return err_set(err, RC_INPUT, "\"%.60s\" is no name of a time zone", name);
 	strcpy(path, *name == '\0' ? system_zone : zone_dir);
 	strcat(path, name);
-	buf_init(&data, FILE_MAX);
-	rc = file_read(path, &data, err);
+	rc = read_file(path, arena, z, err);
 	if (rc == RC_NOTFOUND && *name == '\0')
 		rc = RC_OK; /* UTC, as the C library has it */
-	else if (rc == RC_OK && !parse(buf_span(&data), arena, z))
-		rc = err_set(err, RC_INPUT, "%s is no file of a time zone (TZif version 2)", path);
-	buf_clear(&data);
 	if (rc == RC_OK)
 		*ret = z;
 	return rc;
