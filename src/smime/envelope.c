@@ -30,17 +30,18 @@ struct envelope {
 	char plain[PLAIN_ROOM];
 	size_t plain_len;
 	bool last_was_cr;
-	struct err sink_err; /* why the sink failed: OpenSSL has no way to hand it up */
+	enum rc sink_rc;     /* the sink's first failure, after which it gets nothing more */
+	struct err sink_err; /* why: OpenSSL has no way to hand it up */
 };
 
 static bool flush_text(struct envelope *e)
 {
 	struct span piece = span_of(e->text, e->text_len);
 
-	if (piece.len == 0)
-		return true;
 	e->text_len = 0;
-	return e->sink(e->ctx, piece, &e->sink_err) == RC_OK;
+	if (piece.len != 0 && e->sink_rc == RC_OK)
+		e->sink_rc = e->sink(e->ctx, piece, &e->sink_err);
+	return e->sink_rc == RC_OK;
 }
 
 /* RFC 2045 6.8: the line that is gathered becomes text, CRLF behind it. */
@@ -65,6 +66,8 @@ static int text_write(BIO *bio, const char *bytes, size_t len, size_t *ret_writt
 	struct envelope *e = BIO_get_data(bio);
 	size_t done = 0;
 
+	if (e->sink_rc != RC_OK)
+		return -1;
 	while (done < len) {
 		size_t room = LINE_BYTES - e->line_len;
 		size_t take = len - done < room ? len - done : room;
@@ -73,7 +76,7 @@ static int text_write(BIO *bio, const char *bytes, size_t len, size_t *ret_writt
 		e->line_len += take;
 		done += take;
 		if (e->line_len == LINE_BYTES && !end_line(e))
-			return 0;
+			return -1; /* at 0 BIO_flush() would try again for ever */
 	}
 	*ret_written = len;
 	return 1;
@@ -146,6 +149,7 @@ static enum rc open_cms(struct envelope *e, struct cert *const *certs, size_t n,
 {
 	enum rc rc;
 
+	ossl_begin();
 	e->cms = CMS_encrypt(NULL, NULL, EVP_aes_256_cbc(), CMS_BINARY | CMS_PARTIAL | CMS_STREAM);
 	if (e->cms == NULL)
 		return err_openssl(err, RC_CRYPTO, "cannot begin an envelope");
@@ -156,7 +160,7 @@ static enum rc open_cms(struct envelope *e, struct cert *const *certs, size_t n,
 	if (rc != RC_OK)
 		return rc;
 	e->top = BIO_new_CMS(e->out, e->cms);
-	if (e->top == NULL)
+	if (e->top == NULL || ossl_memory_failed())
 		return err_openssl(err, RC_CRYPTO, "cannot begin an envelope");
 	return RC_OK;
 }
@@ -184,25 +188,32 @@ enum rc envelope_new(enum seal_profile profile, struct cert *const *certs, size_
 	return RC_OK;
 }
 
-/* What the sink said, where it was the sink that failed. */
-static enum rc write_failed(struct envelope *e, struct err *err)
+/* What OpenSSL says of a write or a flush is not enough: a write whose last part the sink refuses is a success to it (it
+ * keeps that part for the next one), and for want of memory it may leave out what stands around the cipher text. GOOD: it
+ * found nothing wrong since ossl_begin(). */
+static enum rc check_written(struct envelope *e, bool good, struct err *err)
 {
-	if (e->sink_err.rc != RC_OK) {
-		err_openssl(NULL, RC_IO, "dropped");
-		return err_set(err, e->sink_err.rc, "%s", e->sink_err.text);
-	}
-	return err_openssl(err, RC_CRYPTO, "cannot encrypt");
+	bool starved = ossl_memory_failed();
+
+	if (good && !starved && e->sink_rc == RC_OK)
+		return RC_OK;
+	if (e->sink_rc == RC_OK && !starved)
+		return err_openssl(err, RC_CRYPTO, "cannot encrypt");
+	err_openssl(NULL, RC_IO, "dropped");
+	return e->sink_rc != RC_OK ? err_set(err, e->sink_rc, "%s", e->sink_err.text)
+				   : err_set(err, RC_NOMEM, "cannot encrypt: out of memory");
 }
 
 static enum rc flush_plain(struct envelope *e, struct err *err)
 {
 	size_t len = e->plain_len;
-	size_t written;
+	size_t written = 0;
+	bool good;
 
 	e->plain_len = 0;
-	if (len > 0 && (BIO_write_ex(e->top, e->plain, len, &written) != 1 || written != len))
-		return write_failed(e, err);
-	return RC_OK;
+	ossl_begin();
+	good = len == 0 || (BIO_write_ex(e->top, e->plain, len, &written) == 1 && written == len);
+	return check_written(e, good, err);
 }
 
 static enum rc add_plain(struct envelope *e, struct span s, struct err *err)
@@ -255,11 +266,8 @@ enum rc envelope_finish(struct envelope *e, struct err *err)
 
 	if (rc != RC_OK)
 		return rc;
-	if (BIO_flush(e->top) != 1)
-		return write_failed(e, err);
-	if (!end_line(e) || !flush_text(e))
-		return write_failed(e, err);
-	return RC_OK;
+	ossl_begin();
+	return check_written(e, BIO_flush(e->top) == 1 && end_line(e) && flush_text(e), err);
 }
 
 /* BIO_new_CMS() put its own BIOs above ours; they are not part of what CMS_ContentInfo_free() frees. */

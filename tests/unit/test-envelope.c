@@ -191,6 +191,45 @@ static void test_refusals(void)
 	cert_unref(certs[1]);
 }
 
+/* The sink fails once, at each of its calls in turn: what it did not get is missing, and the envelope is no good. */
+static enum rc once(void *ctx, struct span piece, struct err *err)
+{
+	(void)piece;
+	return (*(int *)ctx)-- == 0 ? err_set(err, RC_IO, "no room") : RC_OK;
+}
+
+static void test_sink_that_fails_once(void)
+{
+	enum { LEN = 100000 };
+	struct err err = ERR_INIT;
+	struct cert *cert;
+	char *big = calloc(1, LEN);
+	int left = -1, calls = 0;
+
+	make_all();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(big);
+	cert = testcert_cert(&john);
+	for (; left < 0; calls++) {
+		struct envelope *e = NULL;
+		enum rc rc = RC_OK;
+
+		left = calls;
+		ASSERT_OK(envelope_new(PROFILE_COMPAT, &cert, 1, once, &left, &e, &err), &err);
+		for (size_t at = 0; at < LEN && rc == RC_OK; at += LEN / 10)
+			rc = envelope_update(e, span_of(big + at, LEN / 10), &err);
+		if (rc == RC_OK)
+			rc = envelope_finish(e, &err);
+		if (left < 0)
+			ASSERT_FAILS(rc, RC_IO, &err, "no room");
+		else
+			ASSERT_OK(rc, &err);
+		envelope_free(e);
+	}
+	CU_ASSERT_TRUE(calls > 15);
+	cert_unref(cert);
+	free(big);
+}
+
 static void test_one_certificate_twice_is_one_recipient(void)
 {
 	struct cert *certs[2];
@@ -222,6 +261,7 @@ int main(void)
 		{"every split, two that can open it, one that cannot", test_every_split},
 		{"long input in pieces of every size", test_long_random_input},
 		{"refusals and a sink that fails", test_refusals},
+		{"a sink that fails once", test_sink_that_fails_once},
 		{"one certificate twice is one recipient",
 		 test_one_certificate_twice_is_one_recipient},
 	};
