@@ -4,140 +4,10 @@
 #include <string.h>
 
 #include "core/content.h"
+#include "modelmta.h"
 #include "test.h"
 
 static struct arena *arena;
-
-/* --- a mail server ------------------------------------------------------------------------------ */
-
-struct mta_rcpt {
-	const char *address, *args; /* args: of those that were added */
-};
-
-/* Fields and recipients in their order; edits are carried out as the milter protocol has them. WRONG: it was asked for
- * what is not there, or the message had no recipient for a while. */
-struct mta {
-	struct vec fields; /* of struct route_field */
-	struct vec rcpts;  /* of struct mta_rcpt */
-	bool adds_space, wrong;
-	const char *quarantine;
-};
-
-static const char *keep(const char *s)
-{
-	const char *kept = arena_strdup(arena, s);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(kept);
-	return kept;
-}
-
-static const char *with_space(const struct mta *m, const char *value)
-{
-	size_t len = strlen(value);
-	char *p = arena_alloc(arena, len + 2);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
-	snprintf(p, len + 2, "%s%s", m->adds_space ? " " : "", value);
-	return p;
-}
-
-static void put_field(struct mta *m, size_t at, const char *name, const char *value)
-{
-	struct route_field *all;
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(vec_push(&m->fields));
-	all = m->fields.items;
-	memmove(&all[at + 1], &all[at], (m->fields.len - 1 - at) * sizeof(*all));
-	all[at] = (struct route_field){keep(name), with_space(m, value)};
-}
-
-static enum rc mta_insert(void *ctx, int index, const char *name, const char *value)
-{
-	struct mta *m = ctx;
-	size_t at = index < 0 ? 0 : (size_t)index;
-
-	put_field(m, at < m->fields.len ? at : m->fields.len, name, value);
-	return RC_OK;
-}
-
-static enum rc mta_append(void *ctx, const char *name, const char *value)
-{
-	struct mta *m = ctx;
-
-	put_field(m, m->fields.len, name, value);
-	return RC_OK;
-}
-
-static enum rc mta_change(void *ctx, int index, const char *name, const char *value)
-{
-	struct mta *m = ctx;
-	struct route_field *all = m->fields.items;
-
-	for (size_t i = 0; i < m->fields.len; i++) {
-		if (!span_ieq(span_str(all[i].name), span_str(name)) || --index != 0)
-			continue;
-		if (value != NULL) {
-			all[i].value = with_space(m, value);
-			return RC_OK;
-		}
-		m->fields.len--;
-		memmove(&all[i], &all[i + 1], (m->fields.len - i) * sizeof(*all));
-		return RC_OK;
-	}
-	m->wrong = true;
-	return RC_OK;
-}
-
-static enum rc mta_add_rcpt(void *ctx, const char *address, const char *args)
-{
-	struct mta *m = ctx;
-	struct mta_rcpt *slot = vec_push(&m->rcpts);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
-	*slot = (struct mta_rcpt){keep(address), args != NULL ? keep(args) : ""};
-	return RC_OK;
-}
-
-/* Postfix and Sendmail look at the address without its brackets and quotes, and all that have it go. */
-static struct span inner(const char *address)
-{
-	static char out[2][500];
-	static unsigned next;
-	char *p = out[next++ % 2];
-	size_t n = 0;
-
-	for (; *address != '\0' && n < sizeof(out[0]) - 1; address++)
-		if (strchr("<>\"\\", *address) == NULL)
-			p[n++] = *address;
-	return span_of(p, n);
-}
-
-static enum rc mta_delete_rcpt(void *ctx, const char *given)
-{
-	struct mta *m = ctx;
-	struct mta_rcpt *all = m->rcpts.items;
-	size_t n = 0;
-
-	for (size_t i = 0; i < m->rcpts.len; i++)
-		if (!span_eq(inner(all[i].address), inner(given)))
-			all[n++] = all[i];
-	m->rcpts.len = n;
-	m->wrong = m->wrong || n == 0;
-	return RC_OK;
-}
-
-static enum rc mta_quarantine(void *ctx, const char *reason)
-{
-	((struct mta *)ctx)->quarantine = keep(reason);
-	return RC_OK;
-}
-
-static const struct mta_ops ops = {.insert = mta_insert,
-				   .change = mta_change,
-				   .append = mta_append,
-				   .add_rcpt = mta_add_rcpt,
-				   .delete_rcpt = mta_delete_rcpt,
-				   .quarantine = mta_quarantine};
 
 static const char *text_of(struct span s)
 {
@@ -145,33 +15,6 @@ static const char *text_of(struct span s)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
 	return p;
-}
-
-static void mta_begin(struct mta *m, const struct fields *fields)
-{
-	*m = (struct mta){.adds_space = false};
-	vec_init(&m->fields, sizeof(struct route_field), 100000);
-	vec_init(&m->rcpts, sizeof(struct mta_rcpt), 100000);
-	for (size_t i = 0; fields != NULL && i < fields_count(fields); i++) {
-		const struct field *f = fields_at(fields, i);
-
-		put_field(m, m->fields.len, text_of(f->name), text_of(f->value));
-	}
-}
-
-static void mta_clear(struct mta *m)
-{
-	vec_clear(&m->fields);
-	vec_clear(&m->rcpts);
-}
-
-static void show_header(const struct mta *m, struct buf *out)
-{
-	const struct route_field *all = m->fields.items;
-
-	out->len = 0;
-	for (size_t i = 0; i < m->fields.len; i++)
-		CU_ASSERT_EQUAL(buf_addf(out, NULL, "%s:%s\n", all[i].name, all[i].value), RC_OK);
 }
 
 static void show_fields(const struct fields *f, struct buf *out)
@@ -210,15 +53,15 @@ static void outgoing_of(const struct route_content *content, const struct fields
 	ASSERT_OK(content_edits(content, fields, arena, &edits, &outgoing, &err), &err);
 	show_fields(&outgoing, out);
 	for (int leading = 0; leading < 2; leading++) {
-		struct mta m;
+		struct model m;
 
-		mta_begin(&m, fields);
+		model_begin(&m, arena, fields);
 		m.adds_space = leading == 0;
-		ASSERT_OK(edits_apply(&edits, &ops, &m, leading != 0, &err), &err);
+		ASSERT_OK(edits_apply(&edits, &model_ops, &m, leading != 0, &err), &err);
 		CU_ASSERT_FALSE(m.wrong);
-		show_header(&m, &other);
+		model_show_header(&m, &other);
 		ASSERT_SPAN(buf_span(&other), buf_span(out));
-		mta_clear(&m);
+		model_clear(&m);
 	}
 	CU_ASSERT_PTR_NULL(edits.body);
 	edits_clear(&edits);
@@ -639,37 +482,19 @@ static void read_deliveries(const char *text, struct route *route)
 	}
 }
 
-static void show_recipients(const struct mta *m, struct buf *out)
-{
-	const struct mta_rcpt *all = m->rcpts.items;
-
-	out->len = 0;
-	for (size_t i = 0; i < m->rcpts.len; i++)
-		CU_ASSERT_EQUAL(buf_addf(out, NULL, "%s%s%s\n", all[i].address,
-					 all[i].args != NULL ? " " : "",
-					 all[i].args != NULL ? all[i].args : ""),
-				RC_OK);
-	if (m->quarantine != NULL)
-		CU_ASSERT_EQUAL(buf_addf(out, NULL, "quarantine: %s\n", m->quarantine), RC_OK);
-}
-
 /* Who has the message when the mail server has done what ROUTE asks; the caller clears M. */
 static void envelope_of(const struct route *route, const struct route_recipient *rcpt, size_t n,
-			struct mta *m)
+			struct model *m)
 {
 	struct err err = ERR_INIT;
 	struct edits edits;
 
 	edits_init(&edits);
-	mta_begin(m, NULL);
-	for (size_t i = 0; i < n; i++) {
-		struct mta_rcpt *slot = vec_push(&m->rcpts);
-
-		CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
-		*slot = (struct mta_rcpt){text_of(rcpt[i].given), NULL};
-	}
+	model_begin(m, arena, NULL);
+	for (size_t i = 0; i < n; i++)
+		model_add_rcpt(m, rcpt[i].given);
 	ASSERT_OK(content_envelope(route, rcpt, n, arena, &edits, &err), &err);
-	ASSERT_OK(edits_apply(&edits, &ops, m, true, &err), &err);
+	ASSERT_OK(edits_apply(&edits, &model_ops, m, true, &err), &err);
 	CU_ASSERT_FALSE(m->wrong);
 	edits_clear(&edits);
 }
@@ -692,16 +517,16 @@ static void test_envelope(void)
 	for (size_t i = 0; i < COUNT_OF(envelope_rows); i++) {
 		struct route_recipient rcpt[RCPT_MAX];
 		struct route route;
-		struct mta m;
+		struct model m;
 
 		ROW(envelope_rows[i].label);
 		arena_reset(arena);
 		begin_route(&route, envelope_rows[i].quarantine);
 		read_deliveries(envelope_rows[i].deliver, &route);
 		envelope_of(&route, rcpt, read_recipients(envelope_rows[i].rcpt, rcpt), &m);
-		show_recipients(&m, &out);
+		model_show_rcpts(&m, &out);
 		ASSERT_SPAN(buf_span(&out), span_str(envelope_rows[i].want));
-		mta_clear(&m);
+		model_clear(&m);
 		route_clear(&route);
 	}
 	ROW("");
@@ -720,9 +545,9 @@ static struct span bare(const char *address)
 	return s.len >= 2 && s.p[0] == '<' ? span_sub(s, 1, s.len - 2) : s;
 }
 
-static bool has_message(const struct mta *m, struct span address)
+static bool has_message(const struct model *m, struct span address)
 {
-	const struct mta_rcpt *all = m->rcpts.items;
+	const struct model_rcpt *all = m->rcpts.items;
 
 	for (size_t i = 0; i < m->rcpts.len; i++)
 		if (span_ieq(bare(all[i].address), address))
@@ -742,9 +567,9 @@ static bool is_wanted(const struct route *route, struct span address)
 }
 
 /* Those who get it are those that the route names, each of them, and nobody else. */
-static size_t check_envelope(const struct route *route, const struct mta *m)
+static size_t check_envelope(const struct route *route, const struct model *m)
 {
-	const struct mta_rcpt *all = m->rcpts.items;
+	const struct model_rcpt *all = m->rcpts.items;
 	size_t wrong = 0;
 
 	for (size_t i = 0; i < route->deliveries.len; i++) {
@@ -765,7 +590,7 @@ static void random_route(struct route *route, struct route_recipient *rcpt, size
 
 		snprintf(text, sizeof(text), test_random(2) == 0 ? "<%s>" : "%s",
 			 people[test_random(COUNT_OF(people))]);
-		rcpt[i] = (struct route_recipient){.given = span_str(keep(text))};
+		rcpt[i] = (struct route_recipient){.given = span_str(text_of(span_str(text)))};
 	}
 	for (unsigned left = 1 + test_random(6); left > 0; left--) {
 		struct route_delivery *d = vec_push(&route->deliveries);
@@ -788,13 +613,13 @@ static void test_random_envelopes(void)
 		struct route_recipient rcpt[6];
 		size_t n = 1 + test_random(COUNT_OF(rcpt));
 		struct route route;
-		struct mta m;
+		struct model m;
 
 		arena_reset(arena);
 		random_route(&route, rcpt, n);
 		envelope_of(&route, rcpt, n, &m);
 		wrong += check_envelope(&route, &m);
-		mta_clear(&m);
+		model_clear(&m);
 		route_clear(&route);
 	}
 	CU_ASSERT_EQUAL(wrong, 0);
