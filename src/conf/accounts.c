@@ -39,7 +39,7 @@ struct walk {
 struct place {
 	const struct conf_domain *domain; /* NULL: elsewhere */
 	struct span local, detail;	  /* detail.p == NULL: none */
-	const char *name;		  /* "local@name" in lower case, with the detail; or NULL */
+	char *name;			  /* "local@name" in lower case, with the detail; or NULL */
 };
 
 static enum rc no_memory(struct walk *w)
@@ -127,32 +127,41 @@ static const struct conf_alias *lookup(const struct conf *c, const char *name)
 	return bsearch(name, all->at, all->n, sizeof(*all->at), compare_alias);
 }
 
-/* In the order of virtual(5): the whole address, without its detail, the local part alone, the domain. *RET_DETAIL: the
- * detail was not part of what was found, and goes on to the targets. */
+/* The local part of NAME ("local@domain") alone. */
+static const struct conf_alias *lookup_local(const struct conf *c, char *name)
+{
+	const struct conf_alias *found;
+	char *at = strrchr(name, '@');
+
+	*at = '\0';
+	found = lookup(c, name);
+	*at = '@';
+	return found;
+}
+
+/* In the order of virtual(5): the whole address, without its detail, the local part alone with it and without, the domain.
+ * *RET_DETAIL: the detail was not part of what was found, and goes on to the targets. */
 static enum rc find_alias(struct walk *w, const struct place *p, const struct conf_alias **ret,
 			  bool *ret_detail)
 {
-	char *bare;
+	char *bare = account_join(w->arena, p->local, p->domain->name);
 
-	*ret_detail = p->detail.p != NULL;
-	*ret = lookup(w->c, p->name);
-	if (*ret != NULL) {
-		*ret_detail = false;
-		return RC_OK;
-	}
-	bare = account_join(w->arena, p->local, p->domain->name);
 	if (bare == NULL)
 		return no_memory(w);
-	*ret = lookup(w->c, bare);
-	if (*ret == NULL) {
-		char *at = strrchr(bare, '@');
-
-		*at = '\0';
+	*ret_detail = false;
+	*ret = lookup(w->c, p->name);
+	if (*ret == NULL && p->detail.p != NULL) {
 		*ret = lookup(w->c, bare);
-		*at = '@';
-		if (*ret == NULL)
-			*ret = lookup(w->c, at);
+		*ret_detail = *ret != NULL;
 	}
+	if (*ret == NULL)
+		*ret = lookup_local(w->c, p->name);
+	if (*ret != NULL)
+		return RC_OK;
+	*ret_detail = p->detail.p != NULL;
+	*ret = lookup_local(w->c, bare);
+	if (*ret == NULL)
+		*ret = lookup(w->c, strrchr(bare, '@'));
 	return RC_OK;
 }
 
@@ -170,33 +179,48 @@ static char *show_address(struct walk *w, const struct mailbox *m)
 	return p;
 }
 
-static bool is_known(const struct walk *w, const char *address)
+/* One account under two names of its domain is one; with two details it is two mailboxes. */
+static bool is_same(const struct account_target *a, const struct account_target *b)
+{
+	if (a->domain != NULL && b->domain != NULL)
+		return account_same(a->account, b->account) && strcmp(a->detail, b->detail) == 0;
+	return account_same(a->address, b->address);
+}
+
+static bool is_known(const struct walk *w, const struct account_target *t)
 {
 	for (size_t i = 0; i < w->ret->n; i++)
-		if (account_same(w->ret->at[i].address, address))
+		if (is_same(&w->ret->at[i], t))
 			return true;
 	return false;
+}
+
+/* What an address is when no alias leads on from it. */
+static enum rc make_target(struct walk *w, const struct mailbox *m, const struct place *p,
+			   struct account_target *ret)
+{
+	ret->detail = "";
+	ret->address = show_address(w, m);
+	if (ret->address == NULL)
+		return no_memory(w);
+	if (p->domain == NULL || !conf_domain_has_account(p->domain, p->local))
+		return RC_OK;
+	ret->domain = p->domain;
+	ret->account = account_join(w->arena, p->local, p->domain->name);
+	if (p->detail.p != NULL)
+		ret->detail = arena_strndup(w->arena, p->detail);
+	return ret->account != NULL && ret->detail != NULL ? RC_OK : no_memory(w);
 }
 
 static enum rc add_target(struct walk *w, const struct mailbox *m, const struct place *p,
 			  bool by_alias)
 {
-	struct account_target t = {.by_alias = by_alias, .detail = ""};
+	struct account_target t = {.by_alias = by_alias};
 	struct account_target *more;
+	enum rc rc = make_target(w, m, p, &t);
 
-	t.address = show_address(w, m);
-	if (t.address == NULL)
-		return no_memory(w);
-	if (is_known(w, t.address))
-		return RC_OK;
-	if (p->domain != NULL && conf_domain_has_account(p->domain, p->local)) {
-		t.domain = p->domain;
-		t.account = account_join(w->arena, p->local, p->domain->name);
-		if (p->detail.p != NULL)
-			t.detail = arena_strndup(w->arena, p->detail);
-		if (t.account == NULL || t.detail == NULL)
-			return no_memory(w);
-	}
+	if (rc != RC_OK || is_known(w, &t))
+		return rc;
 	if (w->ret->n == ACCOUNT_TARGETS_MAX)
 		return err_set(w->err, RC_LIMIT, "aliases of %s lead to more than %d addresses",
 			       w->ret->at[0].address, ACCOUNT_TARGETS_MAX);

@@ -204,19 +204,6 @@ static const char *copy(const struct aliases_reader *a, struct span s)
 	return p;
 }
 
-/* The lines of an entry as one; comments between them say nothing. */
-static void join_lines(char *text)
-{
-	bool comment = false;
-
-	for (char *p = text; *p != '\0'; p++) {
-		if (*p == '\n')
-			comment = p[1] == '#';
-		if (comment || *p == '\n' || *p == '\r')
-			*p = ' ';
-	}
-}
-
 /* "name targets", or "name: targets" as in aliases(5). */
 static void read_entry(struct aliases_reader *a, const char *file, unsigned line, struct span text)
 {
@@ -225,17 +212,15 @@ static void read_entry(struct aliases_reader *a, const char *file, unsigned line
 	size_t n = 0;
 
 	text = span_trim_fold(text);
-	while (n < text.len && !is_wsp(text.p[n]) && text.p[n] != '\n' && text.p[n] != '\r')
+	while (n < text.len && !is_wsp(text.p[n]))
 		n++;
 	name = span_sub(text, 0, n);
 	if (name.len > 1 && name.p[name.len - 1] == ':')
 		name.len--;
 	d.name = copy(a, name);
 	d.targets = copy(a, span_trim_fold(span_from(text, n)));
-	if (d.name == NULL || d.targets == NULL)
-		return;
-	join_lines((char *)(uintptr_t)d.targets);
-	add(a, &d);
+	if (d.name != NULL && d.targets != NULL)
+		add(a, &d);
 }
 
 static bool is_text(struct span s)
@@ -243,29 +228,54 @@ static bool is_text(struct span s)
 	return memchr(s.p != NULL ? s.p : "", '\0', s.len) == NULL;
 }
 
-/* A line that begins with white space goes on from the one before; '#' begins a line that says nothing. */
+/* An entry on its way: its lines as one. */
+struct entry {
+	struct buf text;
+	unsigned first; /* line; 0: none has begun */
+};
+
+static void end_entry(struct aliases_reader *a, const char *file, struct entry *e)
+{
+	if (e->first != 0)
+		read_entry(a, file, e->first, buf_span(&e->text));
+	e->text.len = 0;
+	e->first = 0;
+}
+
+/* A line that begins with white space goes on from the one before. */
+static void take_line(struct aliases_reader *a, const char *file, struct entry *e, unsigned number,
+		      struct span line)
+{
+	if (!is_wsp(line.p[0])) {
+		end_entry(a, file, e);
+		e->first = number;
+	}
+	if (e->first == 0)
+		conf_problems_add(a->r->problems, CONF_WARNING, file, number,
+				  "alias_maps: the line begins with white space, and there is none "
+				  "before it to go on from");
+	else if (buf_add(&e->text, line, NULL) != RC_OK || buf_addc(&e->text, ' ', NULL) != RC_OK)
+		a->r->problems->lost = true;
+}
+
+/* Postfix' readllines(): '#' behind white space, too, begins a line that says nothing, also within an entry. */
 static void read_lines(struct aliases_reader *a, const char *file, struct span text)
 {
-	struct span rest = text, line;
-	size_t start = 0, end = 0;
-	unsigned number = 0, first = 0;
+	struct entry e = {.first = 0};
+	unsigned number = 0;
+	struct span line;
 
-	while (span_split(&rest, '\n', &line)) {
-		size_t at = (size_t)(line.p - text.p);
+	buf_init(&e.text, 2 * text.len + 2);
+	while (span_split(&text, '\n', &line)) {
+		struct span said = span_trim_fold(line);
 
 		number++;
-		if (span_trim_fold(line).len == 0 || line.p[0] == '#')
-			continue;
-		if (!is_wsp(line.p[0])) {
-			if (first != 0)
-				read_entry(a, file, first, span_sub(text, start, end - start));
-			start = at;
-			first = number;
-		}
-		end = at + line.len;
+		if (said.len != 0 && said.p[0] != '#')
+			take_line(a, file, &e, number,
+				  span_sub(line, 0, (size_t)(said.p + said.len - line.p)));
 	}
-	if (first != 0)
-		read_entry(a, file, first, span_sub(text, start, end - start));
+	end_entry(a, file, &e);
+	buf_clear(&e.text);
 }
 
 static void read_map(struct aliases_reader *a, const char *file)
