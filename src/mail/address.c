@@ -507,6 +507,13 @@ static enum rc take_envelope(struct reader *r, struct mailbox *m)
 	return RC_OK;
 }
 
+/* "user@dom." is user@dom to Postfix, which takes the dot away when it has told us of it: not so "user@dom..". */
+static bool ends_in_root(struct span s)
+{
+	return s.len > 2 && s.p[s.len - 1] == '.' && strchr(".@", s.p[s.len - 2]) == NULL &&
+	       span_has(s, '@');
+}
+
 enum rc address_envelope_read(struct span text, struct arena *arena, struct mailbox *ret,
 			      struct err *err)
 {
@@ -521,6 +528,8 @@ enum rc address_envelope_read(struct span text, struct arena *arena, struct mail
 			return bad(err, r.s.len, "a '>' is expected here");
 		r.s = span_sub(r.s, 1, r.s.len - 2);
 	}
+	if (ends_in_root(r.s))
+		r.s.len--;
 	if (r.s.len > 0)
 		rc = take_envelope(&r, &m);
 	if (rc == RC_OK)

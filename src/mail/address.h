@@ -41,8 +41,8 @@ address_list_read(struct span value, struct arena *arena, struct address_list *r
 		  struct err *err);
 
 /* One address of an SMTP envelope: "<user@dom>" or "user@dom" (Postfix gives non-SMTP senders bare),
- * "<>" or "" is the null address (local and domain empty, RC_OK), source routes are dropped,
- * "<postmaster>" has no domain. Neither white space nor comments are allowed inside. */
+ * "<>" or "" is the null address (local and domain empty, RC_OK), source routes and a dot behind the
+ * domain are dropped, "<postmaster>" has no domain. Neither white space nor comments are allowed inside. */
 MUST_CHECK enum rc address_envelope_read(struct span text, struct arena *arena, struct mailbox *ret,
 					 struct err *err);
 

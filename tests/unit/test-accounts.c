@@ -130,6 +130,7 @@ static const struct row plain_rows[] = {
 	 "cher.example"},
 	{"the same in A-labels", "<jim@XN--bcher-kva.example>",
 	 "jim@example.com jim@XN--bcher-kva.example"},
+	{"a dot behind the domain", "<jim@example.com.>", "jim@example.com jim@example.com"},
 	{"in quotes that it does not need", "<\"jim\"@example.com>",
 	 "jim@example.com jim@example.com"},
 	{"in quotes that it needs", "<\"jim b\"@example.com>",

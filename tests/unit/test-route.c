@@ -321,6 +321,11 @@ static const struct row store_rows[] = {
 	{"a copy in INBOX is the message itself", "a jim@example.com 5: store INBOX\n",
 	 "<jim@example.com>",
 	 "pass\n[0] clear\n0 = jim@example.com [0] in ~jim@example.com/INBOX by a\n", FROM_OUTSIDE},
+	{"given with a dot behind the domain", "r jim@example.com 5: seal INBOX; discard\n",
+	 "<jim@example.com.>",
+	 "edit\n[0] sealed jim@example.com:11\n0 = jim@example.com [0] in "
+	 "~jim@example.com/INBOX by r\n",
+	 FROM_OUTSIDE},
 	{"the same box twice is one copy",
 	 "a jim@example.com 5: store A; store A\n"
 	 "b jim@example.com 4: store A; discard\n",
