@@ -24,6 +24,11 @@ bool iofault_end(void)
 	return has_failed;
 }
 
+bool iofault_failed(void)
+{
+	return has_failed;
+}
+
 static bool fails(void)
 {
 	if (countdown < 0 || countdown-- > 0)

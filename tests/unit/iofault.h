@@ -12,6 +12,8 @@
 void iofault_after(long n, int why);
 /* None fails any more. Did one? */
 bool iofault_end(void);
+/* Did one, since iofault_after()? */
+bool iofault_failed(void);
 
 /* Descriptors that are open, and files in DIR. */
 size_t open_descriptors(void);
