@@ -29,7 +29,8 @@ class House(Room):
             domains=tuple({"name": name} for name in (DOMAIN, VAULT, STRICT)),
             trust={"not_daemons": [OUTSIDE], "certificates": ({"subject": CLIENT_NAME, "issuer": CA_NAME},)},
             spool={"dir": self.dir},
-            rules=({"name": "vault", "level": "domain", "owner": VAULT, "do": (("Store Encrypted in", "INBOX"), ("Discard",))},
+            rules=({"name": "vault", "level": "domain", "owner": VAULT,
+                    "do": (("Store Encrypted in", "INBOX"), ("Discard",))},
                    {"name": "strict", "level": "domain", "owner": STRICT, "when": (("Subject", "is", "*unwanted*"),),
                     "do": (("Reject with", "Not wanted here"),)}))
 

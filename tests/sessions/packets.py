@@ -242,7 +242,7 @@ def show_answers(turn, open_body):
     for kind, index, name, value in result.edits:
         text.append("\t%s %s%s" % (kind, name.decode(), "" if index < 0 else " at %d" % index))
         text += lines_of(blank(value, result.body is not None))
-    text += ["\t%s recipient %s%s" % (kind, escape(address), args and " " + escape(args)) for kind, address, args in result.rcpts]
+    text += ["\t%s recipient %s %s" % (kind, escape(address), escape(args)) for kind, address, args in result.rcpts]
     if result.quarantine:
         text.append("\tquarantine " + escape(result.quarantine))
     if result.body is not None:
