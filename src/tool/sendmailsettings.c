@@ -225,6 +225,41 @@ static enum rc report_8bit_mode(const struct sendmail *s, struct findings *f, st
 			    SPAN_ARG(value));
 }
 
+/* Sendmail quotes a name with one of these in it, where it is not quoted: "John Q. Public". Some are always quoted; "." is
+ * where nothing is set, and the log foresees that one and no other. */
+static enum rc report_quoting(const struct sendmail *s, struct findings *f, struct err *err)
+{
+	static const char foreseen[] = "@,;:\\()[]'.";
+	struct span value = sendmailcf_option(&s->cf, "MustQuoteChars");
+	enum finding_level level = FINDING_NOTE;
+
+	if (value.p == NULL)
+		value = SPAN_LIT(".");
+	for (size_t i = 0; i < value.len; i++)
+		if (strchr(foreseen, value.p[i]) == NULL)
+			level = FINDING_WARNING;
+	if (level == FINDING_NOTE && !span_has(value, '.'))
+		return RC_OK;
+	return findings_add(f, level, "MustQuoteChars", NULL, err,
+			    "'%.*s': names in addresses that have one of these and no quotes (John "
+			    "Q. Public) get quotes after signing%s: "
+			    "define(`confMUST_QUOTE_CHARS', `')",
+			    SPAN_ARG(value),
+			    level == FINDING_NOTE ? "; such messages are logged as address" : "");
+}
+
+static enum rc report_recipients(const struct sendmail *s, struct findings *f, struct err *err)
+{
+	struct span value = sendmailcf_option(&s->cf, "NoRecipientAction");
+
+	if (!span_ieq_str(value, "add-to") && !span_ieq_str(value, "add-to-undisclosed"))
+		return RC_OK;
+	return findings_add(f, FINDING_WARNING, "NoRecipientAction", NULL, err,
+			    "'%.*s' adds a To to mail that has none, after signing: "
+			    "define(`confNO_RCPT_ACTION', `none')",
+			    SPAN_ARG(value));
+}
+
 static enum rc report_log_level(const struct sendmail *s, struct findings *f, struct err *err)
 {
 	struct span value = sendmailcf_option(&s->cf, "Milter.LogLevel");
@@ -270,9 +305,9 @@ enum rc sendmail_report_settings(const struct sendmail *s, struct findings *f, s
 {
 	static enum rc (*const parts[])(const struct sendmail *, struct findings *,
 					struct err *) = {
-		report_masquerade, report_changers,	report_canonify,
-		report_mime_limit, report_header_limit, report_8bit_mode,
-		report_log_level,  report_mailers,	report_leaders,
+		report_masquerade, report_changers,   report_canonify,	   report_quoting,
+		report_recipients, report_mime_limit, report_header_limit, report_8bit_mode,
+		report_log_level,  report_mailers,    report_leaders,
 	};
 	enum rc rc = RC_OK;
 
