@@ -21,15 +21,17 @@ static enum rc check_socket(const struct tool *t, const char *socket, struct err
 		       tool_conf_file(t), socket);
 }
 
-/* What the filter reads and Sendmail's own lists do not have. They are added in front and quoted: lists that others
- * have made before, or will make behind, stay whole. */
+/* What the filter reads and Sendmail's own lists do not have, in front of what is in them. The whole is quoted anew: the
+ * usual way to add one, by a list's name within another definition, would cut it off at the first comma that is not. */
 static const char macro_lines[] =
 	"dnl Sendmail before 8.14 gives these macros by its lists alone; later ones are asked.\n"
-	"define(`confMILTER_MACROS_CONNECT', ``v, ''defn(`confMILTER_MACROS_CONNECT'))dnl\n"
-	"define(`confMILTER_MACROS_HELO', ``{verify}, {cn_subject}, {cn_issuer}, "
-	"''defn(`confMILTER_MACROS_HELO'))dnl\n"
-	"define(`confMILTER_MACROS_ENVFROM', ``{verify}, {cn_subject}, {cn_issuer}, "
-	"''defn(`confMILTER_MACROS_ENVFROM'))dnl\n";
+	"define(`mailseal_list', ```$*''')dnl\n"
+	"define(`confMILTER_MACROS_CONNECT', "
+	"mailseal_list(`v', confMILTER_MACROS_CONNECT))dnl\n"
+	"define(`confMILTER_MACROS_HELO', "
+	"mailseal_list(`{verify}, {cn_subject}, {cn_issuer}', confMILTER_MACROS_HELO))dnl\n"
+	"define(`confMILTER_MACROS_ENVFROM', "
+	"mailseal_list(`{verify}, {cn_subject}, {cn_issuer}', confMILTER_MACROS_ENVFROM))dnl\n";
 
 /* F=T: while the daemon is away mail is deferred, neither unsigned nor in clear. The end of a message may take as long
  * as libmilter goes on saying that there is progress. */
