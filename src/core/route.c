@@ -90,19 +90,38 @@ static bool wants_no_notice(const struct route_recipient *r)
 	return false;
 }
 
+static enum rc refuse_loose_name(struct router *r, size_t recipient, const struct mailbox *m,
+				 bool *ret)
+{
+	const char *why;
+	enum rc rc = route_loose_name(r, r->recipients[recipient].given, m, &why);
+
+	*ret = rc == RC_OK && why != NULL;
+	if (!*ret)
+		return rc;
+	if (r->reject == NULL)
+		r->reject = why;
+	r->n_to_tell += !wants_no_notice(&r->recipients[recipient]);
+	return RC_OK;
+}
+
 static enum rc run_recipient(struct router *r, size_t recipient, const struct mods *mods)
 {
 	struct route_content usual = route_content_of(mods);
 	struct account_targets targets;
 	struct mailbox m;
 	enum rc rc = address_envelope_read(r->recipients[recipient].given, r->arena, &m, r->err);
+	bool readable = rc == RC_OK, refused = false;
 
 	r->seen = NULL;
 	r->refused = r->refused_further = false;
-	if (rc == RC_INPUT || (rc == RC_OK && m.domain.len == 0))
+	if (rc == RC_OK || rc == RC_INPUT)
+		rc = refuse_loose_name(r, recipient, readable ? &m : NULL, &refused);
+	if (rc != RC_OK || refused)
+		return rc;
+	if (!readable || m.domain.len == 0)
 		return as_given(r, recipient, &usual);
-	if (rc == RC_OK)
-		rc = accounts_resolve(r->e->snap->conf, &m, r->arena, &targets, r->err);
+	rc = accounts_resolve(r->e->snap->conf, &m, r->arena, &targets, r->err);
 	if (rc == RC_OK)
 		rc = run_targets(r, recipient, &targets, mods);
 	/* Rejected by several: the sender hears of it once. What a redirection comes to is told where nothing else came of

@@ -1,7 +1,7 @@
 /* core/routeimpl.h - what the parts of core/route share. Private to them.
  *
- * route.c: the road of a message; routepass.c: the rules of one account; routecontent.c: contents and who can open
- * them. */
+ * route.c: the road of a message; routename.c: recipients in odd forms; routepass.c: the rules of one account;
+ * routecontent.c: contents and who can open them. */
 #ifndef CORE_ROUTEIMPL_H
 #define CORE_ROUTEIMPL_H
 
@@ -60,6 +60,14 @@ enum rc route_no_memory(struct router *r);
 MUST_CHECK enum rc route_run(struct router *r, struct pass *p);
 /* P->target: its own rules where it is an account of ours, else a delivery. The rest of P says how it came there. */
 MUST_CHECK enum rc route_target(struct router *r, struct pass *p);
+
+/* Does an active rule of DOMAIN, or of ACCOUNT in it, seal? Not so while the domain is only observed. */
+bool route_seals(const struct router *r, const struct conf_domain *domain, const char *account);
+
+/* routename.c: GIVEN (READ: as RFC 5321 reads it; NULL: it does not) may stand for another account to the mail server
+ * than it does to us. *RET: why a stranger's message is not taken for it; NULL: it is. */
+MUST_CHECK enum rc route_loose_name(struct router *r, struct span given, const struct mailbox *read,
+				    const char **ret);
 
 /* routecontent.c */
 MUST_CHECK enum rc route_deliver(struct router *r, struct route_delivery d,

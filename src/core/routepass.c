@@ -421,17 +421,25 @@ static bool seals(const struct rule *rules, size_t n)
 	return false;
 }
 
+bool route_seals(const struct router *r, const struct conf_domain *domain, const char *account)
+{
+	const struct rules *rules = &r->e->snap->conf->rules;
+	size_t n_domain, n_account;
+	const struct rule *of_domain = rules_of(rules, RULE_DOMAIN, domain->name, &n_domain);
+	const struct rule *of_account = rules_of(rules, RULE_ACCOUNT, account, &n_account);
+
+	return domain->mode == MODE_ENABLED && !domain->observe &&
+	       (seals(of_domain, n_domain) || seals(of_account, n_account));
+}
+
 /* A detail can name a mailbox: a stranger must not put clear mail beside what the account's rules seal. */
 static bool must_cut_detail(const struct router *r, const struct pass *p)
 {
+	const struct account_target *t = p->target;
 	const struct trust *trust = r->e->trust;
-	struct two_runs runs;
 
-	if (p->target->domain == NULL || p->target->detail[0] == '\0' ||
-	    p->target->domain->observe || (trust != NULL && trust->trusted))
-		return false;
-	find_rules(r, p, &runs);
-	return seals(runs.at[0], runs.left[0]) || seals(runs.at[1], runs.left[1]);
+	return t->domain != NULL && t->detail[0] != '\0' && !(trust != NULL && trust->trusted) &&
+	       route_seals(r, t->domain, t->account);
 }
 
 /* No rule has taken the message away: it goes where it was going. */

@@ -1160,6 +1160,115 @@ static void test_depth(void)
 	buf_clear(&out);
 }
 
+/* What a mail server takes for an account whose mail is sealed, though it is not written as one. */
+static const struct {
+	const char *label, *given;
+	bool refused; /* where a stranger says it */
+} loose_rows[] = {
+	{"white space", "<jim @example.com>", true},
+	{"white space around", "< jim@example.com >", true},
+	{"white space in the domain", "<jim@example . com>", true},
+	{"a comment", "<jim(x)@example.com>", true},
+	{"a comment behind it", "<jim@example.com (x)>", true},
+	{"a comment before the domain", "<jim@(x(y))example.com>", true},
+	{"by another name of the domain", "<jim @EXAMPLE.org>", true},
+	{"a quoted pair", "<ji\\m@example.com>", true},
+	{"a dot too many", "<jim.@example.com>", true},
+	{"two dots behind", "<jim @example.com.>", true},
+	{"brackets twice", "<Jim <jim@example.com>>", true},
+	{"a bang path", "<example.com!jim>", true},
+	{"a percent sign", "<jim%example.com>", true},
+	{"a percent sign before a host", "<jim%example.com@mta.example>", true},
+	{"and before a domain of ours", "<jim%example.com@b.example>", true},
+	{"a bang path before a host", "<example.com!jim@mta.example>", true},
+	{"an address in quotes before a host", "<\"jim@example.com\"@mta.example>", true},
+	{"a percent sign, elsewhere", "<jim%else.example@mta.example>", false},
+	{"a percent sign, and nothing behind it", "<jim%@b.example>", false},
+	{"a local part alone", "<jim>", true},
+	{"in capitals", "JIM", true},
+	{"a local part alone, of a domain's rule", "<anybody>", false},
+	{"one that nothing is sealed for", "<john>", false},
+	{"postmaster", "<Postmaster>", false},
+	{"nobody", "<>", false},
+	{"elsewhere, and odd", "<a..b@else.example>", false},
+	{"elsewhere, by a bang path", "<else.example!jim>", false},
+	{"elsewhere, with a name of ours in it", "<example.com!jim (example.com)@else.example>",
+	 false},
+	{"a domain that is only observed", "<jim @obs.example>", false},
+	{"a domain that is not enabled", "<jim @test.example>", false},
+	{"nothing that could be a name", "<@@>", false},
+};
+
+static const struct {
+	const char *label, *client;
+	bool authenticated, refused;
+	uint16_t port;
+} loose_clients[] = {
+	{"from outside", "192.0.2.9", false, true, 4711},
+	{"from outside, IPv6", "2001:db8::1", false, true, 4711},
+	{"who has logged in", "192.0.2.9", true, false, 4711},
+	{"this host", "127.0.0.1", false, false, 4711},
+	{"this host, IPv6", "::1", false, false, 4711},
+	{"no SMTP at all", "192.0.2.9", false, false, 0},
+	{"a socket", "unix", false, false, 4711},
+};
+
+static void check_loose(struct room *room, const char *given, size_t client, bool refused)
+{
+	struct room_mail mail = {.text = "Subject: hello\n\n",
+				 .client = loose_clients[client].client};
+	const char *text, *content;
+	enum evidence_need need;
+	struct err e = ERR_INIT;
+	struct room_letter l;
+	struct route route;
+
+	route_init(&route);
+	room_letter(room, &mail, &l);
+	l.facts.port = loose_clients[client].port;
+	if (loose_clients[client].authenticated)
+		l.facts.auth_authen = SPAN_LIT("joe");
+	l.given[0] = l.rcpt[0].given = span_str(given);
+	CU_ASSERT_EQUAL(early_of(&l, 0, &text, &content), refused ? ROUTE_REJECT : ROUTE_PASS);
+	if (refused)
+		ASSERT_STR(text, "its address is not in the form user@domain");
+	room_show(&l, STAGE_END);
+	ASSERT_OK(route_decide(&l.evidence, l.rcpt, 1, &route, &need, NULL, &e), &e);
+	CU_ASSERT_EQUAL(route.outcome, refused ? ROUTE_REJECT : ROUTE_PASS);
+	room_letter_clear(&l);
+	route_clear(&route);
+}
+
+static void test_loose_names(void)
+{
+	struct room room;
+
+	open_room(&room, "r jim@example.com 5: seal INBOX; discard\n"
+			 "o obs.example 5: seal INBOX; discard\n"
+			 "s john@example.com 5: store INBOX; discard\n");
+	for (size_t i = 0; i < COUNT_OF(loose_rows); i++) {
+		ROW(loose_rows[i].label);
+		check_loose(&room, loose_rows[i].given, 0, loose_rows[i].refused);
+	}
+	for (size_t i = 0; i < COUNT_OF(loose_clients); i++) {
+		ROW(loose_clients[i].label);
+		check_loose(&room, "<jim @example.com>", i, loose_clients[i].refused);
+		check_loose(&room, "<jim>", i, loose_clients[i].refused);
+	}
+	room_close(&room);
+	open_room(&room, "r b.example 5: seal INBOX; discard\n");
+	ROW("a local part alone, where all of a domain is sealed");
+	check_loose(&room, "<anybody>", 0, true);
+	check_loose(&room, "<postmaster>", 0, false);
+	room_close(&room);
+	open_room(&room, "r jim@example.com 5: store INBOX; discard\n");
+	ROW("nothing is sealed");
+	check_loose(&room, "<jim @example.com>", 0, false);
+	check_loose(&room, "<jim>", 0, false);
+	room_close(&room);
+	ROW("");
+}
+
 /* Fifteen accounts, each sends all mail to all others: every way through them would take years. */
 static void test_everybody_to_everybody(void)
 {
@@ -1601,6 +1710,7 @@ int main(void)
 		{"at RCPT", test_early},
 		{"contents, as they are known at RCPT", test_early_contents},
 		{"escrow", test_escrow},
+		{"addresses that only a mail server understands", test_loose_names},
 		{"ten times in a row", test_depth},
 		{"everybody to everybody", test_everybody_to_everybody},
 		{"no recipient", test_no_recipient},
