@@ -276,6 +276,11 @@ void session_fail(struct session *s, const struct err *err)
 	s->record.reply = (struct reply){NULL, NULL};
 }
 
+struct span session_queue_id(const struct session *s)
+{
+	return s->told.facts.queue_id;
+}
+
 const struct record *session_finish(struct session *s)
 {
 	if (s->state != STATE_DONE)

@@ -71,6 +71,8 @@ MUST_CHECK enum rc session_helo(struct session *s, struct span name, struct err 
 /* Starts a message: forgets an unfinished one. ARGS: ESMTP parameters. RC_UNAVAIL when no snapshot is there. */
 MUST_CHECK enum rc session_mail(struct session *s, struct span from, const struct span *args,
 				size_t n_args, struct err *err);
+/* The message's, empty where the mail server has not told it yet; good until the next macro or message. */
+struct span session_queue_id(const struct session *s);
 /* *RET: VERDICT_ACCEPT, or what this one recipient alone is answered with *RET_REPLY: it is none of the message's then. */
 MUST_CHECK enum rc session_rcpt(struct session *s, struct span to, const struct span *args,
 				size_t n_args, enum verdict *ret, struct reply *ret_reply,

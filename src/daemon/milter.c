@@ -419,10 +419,12 @@ static sfsistat refuse_rcpt(SMFICTX *ctx, const char *to, enum verdict verdict,
 			    const struct reply *reply)
 {
 	bool for_good = verdict == VERDICT_REJECT;
-	char shown[320];
+	struct span id = session_queue_id(conn_of(ctx)->session);
+	char queue_id[100], shown[320];
 
+	line_set(queue_id, sizeof(queue_id), "%.*s", SPAN_ARG(id));
 	line_set(shown, sizeof(shown), "%s", to);
-	log_say(LEVEL_INFO, "NOQUEUE: recipient %s %s: %s", shown,
+	log_say(LEVEL_INFO, "%s: recipient %s %s: %s", id.len > 0 ? queue_id : "NOQUEUE", shown,
 		for_good ? "rejected" : "deferred", reply->text);
 	if (for_good)
 		return reject(ctx, reply);
