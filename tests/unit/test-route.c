@@ -1175,6 +1175,7 @@ static const struct {
 	{"a quoted pair", "<ji\\m@example.com>", true},
 	{"a dot too many", "<jim.@example.com>", true},
 	{"two dots behind", "<jim @example.com.>", true},
+	{"an @ behind", "<jim@example.com@>", true},
 	{"brackets twice", "<Jim <jim@example.com>>", true},
 	{"a bang path", "<example.com!jim>", true},
 	{"a percent sign", "<jim%example.com>", true},
