@@ -92,6 +92,15 @@ static void message_ends(struct conn *conn)
 	conn->failed = false;
 }
 
+/* Of a message whose line could not be written. */
+static void log_lost(struct span queue_id, const char *why)
+{
+	char line[200];
+
+	line_set(line, sizeof(line), "%.*s: no log line: %s", SPAN_ARG(queue_id), why);
+	log_record(LEVEL_ERROR, span_str(line));
+}
+
 static void log_message(const struct conn *conn, const struct record *record)
 {
 	const struct snapshot *snap = session_snapshot(conn->session);
@@ -103,7 +112,7 @@ static void log_message(const struct conn *conn, const struct record *record)
 	if (record_show(record, format, &line, &err) == RC_OK)
 		log_record(record_level(record), buf_span(&line));
 	else
-		log_say(LEVEL_ERROR, "%.*s: no log line: %s", SPAN_ARG(record->queue_id), err.text);
+		log_lost(record->queue_id, err.text);
 	buf_clear(&line);
 }
 
@@ -420,12 +429,13 @@ static sfsistat refuse_rcpt(SMFICTX *ctx, const char *to, enum verdict verdict,
 {
 	bool for_good = verdict == VERDICT_REJECT;
 	struct span id = session_queue_id(conn_of(ctx)->session);
-	char queue_id[100], shown[320];
+	char queue_id[100], shown[320], line[1000];
 
 	line_set(queue_id, sizeof(queue_id), "%.*s", SPAN_ARG(id));
 	line_set(shown, sizeof(shown), "%s", to);
-	log_say(LEVEL_INFO, "%s: recipient %s %s: %s", id.len > 0 ? queue_id : "NOQUEUE", shown,
-		for_good ? "rejected" : "deferred", reply->text);
+	line_set(line, sizeof(line), "%s: recipient %s %s: %s", id.len > 0 ? queue_id : "NOQUEUE",
+		 shown, for_good ? "rejected" : "deferred", reply->text);
+	log_record(LEVEL_INFO, span_str(line));
 	if (for_good)
 		return reject(ctx, reply);
 	set_reply(ctx, strcmp(reply->xcode, "4.5.3") == 0 ? "452" : "451", reply->xcode,
