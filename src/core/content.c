@@ -238,12 +238,14 @@ static enum rc plain_address(struct span given, struct arena *arena, const char 
 	return rc == RC_OK && *ret == NULL ? no_memory(err) : rc;
 }
 
-/* The recipients as they were given, and who of them goes on. */
+/* The recipients as they were given, who of them goes on, and for whom there is a delivery of which the sender is told
+ * what becomes. */
 struct given {
 	const struct route_recipient *at;
 	size_t n;
 	const char **address;
-	bool *kept;
+	bool *kept, *told;
+	bool anybody_told;
 };
 
 static enum rc read_given(const struct route_recipient *recipients, size_t n, struct arena *arena,
@@ -254,7 +256,8 @@ static enum rc read_given(const struct route_recipient *recipients, size_t n, st
 	*ret = (struct given){.at = recipients, .n = n};
 	ret->address = arena_calloc(arena, n + 1, sizeof(*ret->address));
 	ret->kept = arena_calloc(arena, n + 1, sizeof(*ret->kept));
-	if (ret->address == NULL || ret->kept == NULL)
+	ret->told = arena_calloc(arena, n + 1, sizeof(*ret->told));
+	if (ret->address == NULL || ret->kept == NULL || ret->told == NULL)
 		return no_memory(err);
 	for (size_t i = 0; i < n && rc == RC_OK; i++)
 		rc = plain_address(recipients[i].given, arena, &ret->address[i], err);
@@ -282,18 +285,30 @@ static bool is_kept(const struct given *g, const char *address)
 	return false;
 }
 
+/* A copy beside the message: nobody has to hear of it. One that is all that is left of the message for a recipient is none. */
+static bool is_beside(const struct route_delivery *d, const struct given *g)
+{
+	if (d->recipient == SIZE_MAX)
+		return g->anybody_told;
+	return d->extra && g->told[d->recipient];
+}
+
 /* RFC 3461 4: what the sender asked for the recipient goes on to the address that stands for it. */
-static enum rc parameters(const struct route_delivery *d, const struct route_recipient *recipients,
-			  struct arena *arena, const char **ret, struct err *err)
+static enum rc parameters(const struct route_delivery *d, struct given *g, struct arena *arena,
+			  const char **ret, struct err *err)
 {
 	const struct route_recipient *r;
 	struct buf out;
 	enum rc rc = RC_OK;
 
-	*ret = d->extra || d->recipient == SIZE_MAX ? "NOTIFY=NEVER" : NULL;
+	*ret = is_beside(d, g) ? "NOTIFY=NEVER" : NULL;
 	if (*ret != NULL)
 		return RC_OK;
-	r = &recipients[d->recipient];
+	g->anybody_told = true;
+	if (d->recipient == SIZE_MAX)
+		return RC_OK;
+	r = &g->at[d->recipient];
+	g->told[d->recipient] = true;
 	buf_init(&out, 4096);
 	for (size_t i = 0; i < r->n_args && rc == RC_OK; i++) {
 		if (!span_istarts(r->args[i], SPAN_LIT("NOTIFY=")) &&
@@ -322,7 +337,7 @@ static enum rc deliver(const struct route_delivery *d, struct given *g, struct a
 		g->kept[d->recipient] = true;
 	if (d->as_given || keep_address(g, d->address))
 		return RC_OK;
-	rc = parameters(d, g->at, arena, &args, err);
+	rc = parameters(d, g, arena, &args, err);
 	return rc == RC_OK ? edits_add(edits, arena, EDIT_ADD_RCPT, 0, d->address, args, err) : rc;
 }
 
@@ -336,6 +351,18 @@ static enum rc drop(const struct route_recipient *r, struct arena *arena, struct
 	return edits_add(edits, arena, EDIT_DELETE_RCPT, 0, given, NULL, err);
 }
 
+static void count_told(const struct route *r, struct given *g)
+{
+	for (size_t i = 0; i < r->deliveries.len; i++) {
+		const struct route_delivery *d = vec_at(&r->deliveries, i);
+
+		if (d->extra || d->recipient == SIZE_MAX)
+			continue;
+		g->told[d->recipient] = true;
+		g->anybody_told = true;
+	}
+}
+
 /* Added ones first: a message never has no recipient between two edits. */
 enum rc content_envelope(const struct route *r, const struct route_recipient *recipients, size_t n,
 			 struct arena *arena, struct edits *edits, struct err *err)
@@ -344,6 +371,8 @@ enum rc content_envelope(const struct route *r, const struct route_recipient *re
 	struct given given;
 	enum rc rc = read_given(recipients, n, arena, &given, err);
 
+	if (rc == RC_OK)
+		count_told(r, &given);
 	for (size_t i = 0; i < r->deliveries.len && rc == RC_OK; i++)
 		rc = deliver(vec_at(&r->deliveries, i), &given, arena, edits, err);
 	for (size_t i = 0; i < n && rc == RC_OK; i++)

@@ -19,7 +19,7 @@ MUST_CHECK enum rc content_edits(const struct route_content *content, const stru
 				 struct err *err);
 
 /* Append the edits of the envelope: recipients that R's deliveries add (with NOTIFY and ORCPT of the recipient they stand
- * for; NOTIFY=NEVER where they are extra) or drop, and the quarantine. */
+ * for; NOTIFY=NEVER where they are extra and something else is left for the recipient) or drop, and the quarantine. */
 MUST_CHECK enum rc content_envelope(const struct route *r, const struct route_recipient *recipients,
 				    size_t n, struct arena *arena, struct edits *edits,
 				    struct err *err);

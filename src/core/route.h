@@ -55,9 +55,9 @@ struct route_content {
 struct route_delivery {
 	const char *address; /* local@domain for RCPT TO, RFC 5321 quoting, no angle brackets */
 	size_t recipient; /* for which of the message's recipients; SIZE_MAX: a server rule's own store */
-	bool as_given;		 /* that recipient's own address, untouched */
-	bool extra;		 /* a copy for somebody else: NOTIFY=NEVER */
-	size_t content;		 /* index */
+	bool as_given;	/* that recipient's own address, untouched */
+	bool extra;	/* a copy for somebody else: NOTIFY=NEVER, unless it is all that is left */
+	size_t content; /* index */
 	const char *mailbox;	 /* "~jim@example.com/INBOX": for people; NULL: nothing names one */
 	const struct rule *rule; /* whose action; NULL: delivery as usual */
 };
