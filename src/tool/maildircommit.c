@@ -530,8 +530,12 @@ enum rc maildir_recover(struct maildir *m, struct err *err)
 		uidlist_break_stale(m->control);
 		rc = repair_list(m, err);
 	}
-	if (rc == RC_OK && (leftovers(m, false) > 0 || list_left))
-		rc = drop_caches(m, err);
+	if (rc == RC_OK && (leftovers(m, false) > 0 || list_left)) {
+		/* The run that was killed may have synced nothing of what it renamed, and old forms go. */
+		rc = sync_dirs(m, err);
+		if (rc == RC_OK)
+			rc = drop_caches(m, err);
+	}
 	if (rc == RC_OK)
 		leftovers(m, true);
 	return rc;

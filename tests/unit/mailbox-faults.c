@@ -4,6 +4,7 @@
  *	FAULT_AT=N		the process ends there, a write() half done
  *	FAULT_AT=N FAULT_ERRNO=E	the call fails with the error number E
  *	FAULT_NO_EXCHANGE=1	renameat2() has no flags, as on NFS
+ * And it sees that what is renamed was synced: sync-order.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "sync-order.h"
 
 enum { ENDED = 99 };
 
@@ -38,6 +41,15 @@ int __wrap_renameat2(int from_at, const char *from, int to_at, const char *to, u
 int __wrap_linkat(int from_at, const char *from, int to_at, const char *to, int flags);
 int __wrap_unlinkat(int at, const char *path, int flags);
 
+/* Something went wrong on purpose: what the program leaves to be synced is not looked at. */
+static bool happened;
+
+__attribute__((destructor)) static void at_the_end(void)
+{
+	if (!happened)
+		order_end();
+}
+
 static int number_of(const char *name)
 {
 	const char *text = getenv(name);
@@ -52,8 +64,30 @@ static bool is_it(void)
 
 	if (++calls != number_of("FAULT_AT"))
 		return false;
+	happened = true;
 	errno = number_of("FAULT_ERRNO");
 	return true;
+}
+
+static int made(int fd, int flags)
+{
+	if (fd >= 0 && (flags & O_CREAT) != 0)
+		order_made(fd);
+	return fd;
+}
+
+static int changed(int fd, int status)
+{
+	if (status == 0)
+		order_changed(fd);
+	return status;
+}
+
+static int renamed(int from_at, int to_at, int status)
+{
+	if (status == 0)
+		order_renamed(from_at, to_at);
+	return status;
 }
 
 /* For all calls but write(): true when it has to fail. */
@@ -75,7 +109,7 @@ int __wrap_open(const char *path, int flags, ...)
 	if ((flags & O_CREAT) != 0)
 		mode = va_arg(args, mode_t);
 	va_end(args);
-	return fails() ? -1 : __real_open(path, flags, mode);
+	return fails() ? -1 : made(__real_open(path, flags, mode), flags);
 }
 
 int __wrap_openat(int at, const char *path, int flags, ...)
@@ -87,13 +121,18 @@ int __wrap_openat(int at, const char *path, int flags, ...)
 	if ((flags & O_CREAT) != 0)
 		mode = va_arg(args, mode_t);
 	va_end(args);
-	return fails() ? -1 : __real_openat(at, path, flags, mode);
+	return fails() ? -1 : made(__real_openat(at, path, flags, mode), flags);
 }
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 {
-	if (!is_it())
-		return __real_write(fd, bytes, len);
+	if (!is_it()) {
+		ssize_t n = __real_write(fd, bytes, len);
+
+		if (n > 0)
+			order_changed(fd);
+		return n;
+	}
 	if (errno != 0)
 		return -1;
 	if (__real_write(fd, bytes, len / 2) < 0)
@@ -103,22 +142,29 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 
 int __wrap_fsync(int fd)
 {
-	return fails() ? -1 : __real_fsync(fd);
+	int status = fails() ? -1 : __real_fsync(fd);
+
+	if (status == 0)
+		order_synced(fd);
+	return status;
 }
 
 int __wrap_fchmod(int fd, mode_t mode)
 {
-	return fails() ? -1 : __real_fchmod(fd, mode);
+	return fails() ? -1 : changed(fd, __real_fchmod(fd, mode));
 }
 
 int __wrap_futimens(int fd, const struct timespec times[2])
 {
-	return fails() ? -1 : __real_futimens(fd, times);
+	return fails() ? -1 : changed(fd, __real_futimens(fd, times));
 }
 
 int __wrap_renameat(int from_at, const char *from, int to_at, const char *to)
 {
-	return fails() ? -1 : __real_renameat(from_at, from, to_at, to);
+	if (fails())
+		return -1;
+	order_rename(from_at, from);
+	return renamed(from_at, to_at, __real_renameat(from_at, from, to_at, to));
 }
 
 int __wrap_renameat2(int from_at, const char *from, int to_at, const char *to, unsigned flags)
@@ -127,12 +173,18 @@ int __wrap_renameat2(int from_at, const char *from, int to_at, const char *to, u
 		errno = EINVAL;
 		return -1;
 	}
-	return fails() ? -1 : __real_renameat2(from_at, from, to_at, to, flags);
+	if (fails())
+		return -1;
+	order_rename(from_at, from);
+	return renamed(from_at, to_at, __real_renameat2(from_at, from, to_at, to, flags));
 }
 
 int __wrap_unlinkat(int at, const char *path, int flags)
 {
-	return fails() ? -1 : __real_unlinkat(at, path, flags);
+	if (fails())
+		return -1;
+	order_unlink(at, path);
+	return __real_unlinkat(at, path, flags);
 }
 
 int __wrap_linkat(int from_at, const char *from, int to_at, const char *to, int flags)
