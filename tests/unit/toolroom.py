@@ -17,6 +17,8 @@ MAILSEAL = os.path.join(BUILD, "src/tool/mailseal")
 MKCERT = os.path.join(BUILD, "tests/unit/mkcert")
 # Beside a catalogue in use; the tool makes and removes them as it likes.
 PASSING = ("catalogue.db-shm",)
+# Where a script makes the 1st, 2nd, ... call fail: every how many of them it takes. contrib/run-tests says where more than 1.
+EVERY = int(os.environ.get("FAULT_EVERY", "1"))
 
 
 MAIN_CF = """config_directory = %(dir)s
