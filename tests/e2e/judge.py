@@ -1,6 +1,9 @@
 """Judging a signed message: by foreign verifiers, intact and damaged, and beside the same message unsigned."""
 
+import collections
+import concurrent.futures
 import re
+import threading
 
 from corpus import MAIL_DKIM
 from lib.milter import split_header
@@ -27,7 +30,7 @@ def other(octet):
 
 
 def damage_body(message):
-    """One octet changed; where the body has none to change, one line more."""
+    """one octet of the body is changed (where it has none to change, one line more)"""
     header, rest = split(message)
     found = re.search(rb'[!-~]', rest)
     if not found:
@@ -37,7 +40,7 @@ def damage_body(message):
 
 
 def damage_header(message):
-    """One octet of a signed field changed: of the last Subject (signed bottom up) or From; else a Subject more."""
+    """one octet of a signed field is changed: of the last Subject (signed bottom up) or From; else a Subject more"""
     header, rest = split(message)
     found = None
     for found in re.finditer(rb'(?im)^(?:subject|from)[ \t]*:\s*(?:[^\r\n]*?)([A-Za-z0-9])', header):
@@ -49,35 +52,43 @@ def damage_header(message):
     return header[:at] + other(header[at:at + 1]) + header[at + 1:] + b'\r\n' + rest
 
 
+DAMAGES = (damage_body, damage_header)
+
+
 class Judge:
     def __init__(self, verifiers):
         self.verifiers = verifiers
-        self.count = 0      # signatures that were looked at
+        self.locks = {v.name: threading.Lock() for v in verifiers}
+        self.pool = concurrent.futures.ThreadPoolExecutor(2 * len(verifiers))   # most of what they do is to wait for a process
 
     def _verdicts(self, message, ours):
         """{verifier: {(selector, domain): None or why not}} for our signatures."""
-        verdicts = {}
-        for verifier in self.verifiers:
-            results = verifier.verify(message)
-            verdicts[verifier.name] = {s[:2]: results.get(s[:2], 'not looked at') for s in ours}
-            self.count += len(ours)
-        return verdicts
+        return {name: {s[:2]: results.get(s[:2], 'not looked at') for s in ours} for name, results in self.verify(message)}
 
-    def faults(self, message, domain, algorithms, limits=()):
-        """What is wrong with a message that our signatures of DOMAIN should stand on; [] when nothing is."""
+    def verify(self, message):
+        """(name of the verifier, what it says of each signature); any thread may ask."""
+        def one(verifier):
+            with self.locks[verifier.name]:
+                return verifier.name, verifier.verify(message)
+        return list(self.pool.map(one, self.verifiers))
+
+    def faults(self, message, domain, algorithms, limits=(), tally=None, damages=DAMAGES):
+        """What is wrong with a message that our signatures of DOMAIN should stand on; [] when nothing is. TALLY counts
+        'signatures', and by their names those that each verifier takes; DAMAGES is what is tried on it."""
+        tally = collections.Counter() if tally is None else tally
         own = [s for s in signatures(message)[:len(algorithms)] if s[1] == domain]
         if sorted(s[2] for s in own) != sorted(algorithms):
             return ['the top signatures are %r, not one each of %s' % (signatures(message), ', '.join(algorithms))]
-        limits = dict(limits)
-        return (self._intact(message, own, limits)
-                + self._damaged('body damaged', damage_body(message), own)
-                + self._damaged('header damaged', damage_header(message), own))
+        tally['signatures'] += len(own)
+        faults = self._intact(message, own, dict(limits), tally)
+        return faults + [f for damage in damages for f in self._damaged(damage.__doc__, damage(message), own)]
 
-    def _intact(self, message, own, limits):
+    def _intact(self, message, own, limits, tally):
         faults = []
         for verifier, results in self._verdicts(message, own).items():
             for selector, domain, algorithm in own:
                 reason = results[selector, domain]
+                tally[verifier] += reason is None
                 if (verifier, algorithm) in UNKNOWN and reason == UNKNOWN[verifier, algorithm]:
                     continue
                 if verifier in limits:

@@ -9,8 +9,8 @@ import socket
 import subprocess
 
 import judge
-import seal
-import sign
+from entity import letter
+from jobs import ALGORITHMS
 from lib import sendmail, verify
 from lib.dns import NameServer
 from lib.room import Failed, Room, port_open
@@ -275,7 +275,7 @@ class Wiring:
         to = name + '@sink.example'
         try:
             with Client(server.ports['smtp']) as client:
-                client.send('ann@' + DOMAIN, [to], seal.letter(name, frm='ann@' + DOMAIN, to=to))
+                client.send('ann@' + DOMAIN, [to], letter(name, frm='ann@' + DOMAIN, to=to))
             reply = '250 ' + ('' if server.wait(lambda: sink.wait(to)) else 'lost')
         except Refused as e:
             reply = e.reply
@@ -295,24 +295,24 @@ class Wiring:
         self.judge = judge.Judge([verify.Dkimpy(room, name_server)])
         port, port6 = room.port(), room.port()
         self.row('live, unix', lambda: self._signed('unix', sink, mailseal.conf))
-        mailseal.beside('inet:%d@127.0.0.1' % port, lambda: port_open(port))
-        self.row('live, inet', lambda: self._signed('inet', sink, room.file('wired-beside/mailseal.conf')))
+        twin = mailseal.twin('inet:%d@127.0.0.1' % port, lambda: port_open(port))
+        self.row('live, inet', lambda: self._signed('inet', sink, twin.conf))
         self.row('live, inet6', lambda: self._signed_inet6(sink, mailseal, port6))
         self.habits(sink, mailseal)
         self.results.check(GROUP, 'the daemon ends cleanly', mailseal.stop() == 0)
 
     def _server(self, name, sink, conf, more='', submit=''):
         show = self.tool(conf, 'sendmail', 'show')[1]
-        return Submitting(self.room, 'wired-' + name, self.programs, sink.port, show + MUST_QUOTE + more, submit)
+        return Sendmail(self.room, 'wired-' + name, self.programs, sink.port, more=show + MUST_QUOTE + more, submit=submit)
 
     def _faults(self, server, sink, to):
-        return self.judge.faults(server.wait(lambda: sink.wait(to)).data, DOMAIN, sign.ALGORITHMS)
+        return self.judge.faults(server.wait(lambda: sink.wait(to)).data, DOMAIN, ALGORITHMS)
 
     def _signed(self, name, sink, conf):
         server = self._server(name, sink, conf)
         to = name + '@sink.example'
         with Client(server.ports['smtp']) as client:
-            client.send('ann@' + DOMAIN, [to], seal.letter(name, frm='ann@' + DOMAIN, to=to))
+            client.send('ann@' + DOMAIN, [to], letter(name, frm='ann@' + DOMAIN, to=to))
         faults = self._faults(server, sink, to)
         status, out = self.tool(conf, 'sendmail', 'status', server.cf)
         self.room.drop(server.process)
@@ -373,7 +373,7 @@ class Wiring:
     def _submitted(self, name, sink, mailseal, submit, frm, wanted):
         server = self._server(name, sink, mailseal.conf, submit=submit)
         to = name + '@sink.example'
-        server.sendmail(frm, seal.letter(name, frm=frm, to=to).replace(b'\r\n', b'\n'))
+        server.sendmail(frm, letter(name, frm=frm, to=to).replace(b'\r\n', b'\n'))
         faults = self._faults(server, sink, to)
         if b'\r\nFrom: ' + wanted.encode() + b'\r\n' not in sink.wait(to).data:
             faults.append('the sender that left: %r' % re.findall(rb'(?m)^From:.*', sink.wait(to).data))
@@ -384,7 +384,7 @@ class Wiring:
     def _send_odd(self, server, sink, name, frm='ann@' + DOMAIN, to=True):
         """A letter that each of the habits would change."""
         rcpt = name + '@sink.example'
-        message = seal.letter(name, frm=frm, to='%s, bob@alias.example' % rcpt).replace(
+        message = letter(name, frm=frm, to='%s, bob@alias.example' % rcpt).replace(
             b'charset=utf-8', b'charset=utf-8; name="%s.txt"' % (b'n' * 100))
         if not to:
             message = re.sub(rb'\r\nTo:[^\r]*', b'', message)
@@ -392,16 +392,16 @@ class Wiring:
             client.send('ann@' + DOMAIN, [rcpt], message)
         return self._faults(server, sink, rcpt)
 
-    def _broken(self, name, sink, mailseal, more, subject, **letter):
+    def _broken(self, name, sink, mailseal, more, subject, **how):
         server = self._server(name, sink, mailseal.conf, more)
-        faults = self._send_odd(server, sink, name, **letter)
+        faults = self._send_odd(server, sink, name, **how)
         status, out = self.tool(mailseal.conf, 'sendmail', 'status', server.cf)
         self.room.drop(server.process)
         return ([] if faults else ['it verifies']) + ([] if status == 1 and 'warning: %s: ' % subject in out else [out])
 
-    def _as_is(self, name, sink, mailseal, more, **letter):
+    def _as_is(self, name, sink, mailseal, more, **how):
         server = self._server(name, sink, mailseal.conf, more)
-        faults = self._send_odd(server, sink, name, **letter)
+        faults = self._send_odd(server, sink, name, **how)
         status, out = self.tool(mailseal.conf, 'sendmail', 'status', server.cf)
         self.room.drop(server.process)
         return faults if status == 0 else faults + out.splitlines()
@@ -410,23 +410,10 @@ class Wiring:
         server = self._server('long', sink, mailseal.conf, "define(`SMTP_MAILER_LL', `2040')dnl\n")
         with Client(server.ports['smtp']) as client:
             client.send('ann@' + DOMAIN, ['long@sink.example'],
-                        seal.letter('long', frm='ann@' + DOMAIN, to='long@sink.example', body='x' * 998 + '\r\n'))
+                        letter('long', frm='ann@' + DOMAIN, to='long@sink.example', body='x' * 998 + '\r\n'))
         faults = self._faults(server, sink, 'long@sink.example')
         self.room.drop(server.process)
         return faults
-
-
-class Submitting(Sendmail):
-    """With more lines in its submit.mc."""
-
-    def __init__(self, room, name, programs, sink_port, more, submit):
-        self.submit = submit
-        super().__init__(room, name, programs, sink_port, more=more)
-
-    def _build(self, name, text):
-        if name == 'submit':
-            text = text.replace("FEATURE(`msp'", self.submit + "FEATURE(`msp'")
-        return super()._build(name, text)
 
 
 def check(results, build):

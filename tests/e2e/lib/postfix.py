@@ -13,6 +13,7 @@ import subprocess
 import time
 
 from .room import Failed, ended, port_open, run, tail, wait_until
+from .smtp import Client
 
 # name of the port -> options beside the common ones. The filter stands in smtpd_milters.
 SERVICES = {
@@ -22,6 +23,8 @@ SERVICES = {
     'remote': ('local_header_rewrite_clients=', 'cleanup_service_name=cleanup-raw'),
     # the client says who it is: XCLIENT ADDR=, NAME=, LOGIN= (the last: it has authenticated)
     'xclient': ('smtpd_authorized_xclient_hosts=127.0.0.0/8', 'mynetworks=127.0.0.0/8,192.0.2.0/24'),
+    # a port whose clients are not to be trusted by its name
+    'outside': ('milter_macro_daemon_name=OUTSIDE',),
     # a submission port by Postfix's own convention
     'originating': ('smtpd_authorized_xclient_hosts=127.0.0.0/8', 'mynetworks=127.0.0.0/8,192.0.2.0/24',
                     'milter_macro_daemon_name=ORIGINATING'),
@@ -163,8 +166,27 @@ def find(room):
     return programs
 
 
+# Clients, by the words of the tests (client()): the service, and who it says that it is.
+ADDRESS = 'ADDR=192.0.2.9 NAME=host.elsewhere.example PROTO=ESMTP'
+CLIENTS = {
+    'inside': ('smtp', None),
+    'outside': ('xclient', ADDRESS),
+    'named outside': ('outside', None),
+    'inside, says a proxy': ('xclient', 'ADDR=127.0.0.1 PROTO=ESMTP'),
+    'authenticated': ('xclient', ADDRESS + ' LOGIN=ann@relaxed.example'),
+    'authenticated, without a domain': ('xclient', ADDRESS + ' LOGIN=ann'),
+    'originating': ('originating', ADDRESS),
+    'unmended': ('remote', None),
+    'scanned': ('scanned', ADDRESS),
+    'handed back': ('reinject', None),
+    'past the filter': ('plain', None),
+}
+
+
 class Postfix:
     """One running instance. ports[name] for each of the services; settings override main.cf."""
+
+    kind = 'Postfix'
 
     def __init__(self, room, name, programs, sink_port, milter='', settings=(), services=SERVICES, scanner_port=9):
         if os.geteuid() != 0:
@@ -232,10 +254,22 @@ class Postfix:
         with open(self.log, errors='replace') as f:
             return f.read().count(text)
 
-    def sendmail(self, sender, recipients, message):
-        """Local submission; MESSAGE has LF or CRLF line ends, as a local program would write them."""
-        run([self.programs.path('sendmail'), '-C', self.etc, '-i', '-f', sender] + list(recipients),
+    def sendmail(self, sender, message, recipients=()):
+        """Local submission; MESSAGE has LF or CRLF line ends, as a local program would write them. No recipients: those of
+        the header (-t)."""
+        run([self.programs.path('sendmail'), '-C', self.etc, '-i', '-f', sender] + (list(recipients) or ['-t']),
             input=message, env=self.programs.environment)
+
+    def client(self, who='inside'):
+        service, xclient = CLIENTS[who]
+        return Client(self.ports[service], xclient)
+
+    def wait(self, look):
+        """What LOOK gives; where it fails, with the end of the log."""
+        try:
+            return look()
+        except Failed as e:
+            raise Failed('%s\n%s' % (e, tail(self.log, 5))) from None
 
     def cpu_seconds(self):
         """User and system time of the instance's living and ended processes."""
@@ -249,6 +283,10 @@ class Postfix:
             if int(fields[1]) == self.pid or path == '/proc/%d/stat' % self.pid:
                 ticks += sum(map(int, fields[11:15]))
         return ticks / os.sysconf('SC_CLK_TCK')
+
+    def end(self):
+        """Before the room does."""
+        self.room.drop(self)
 
     def stop(self):
         """End master, and with it its children."""

@@ -7,6 +7,7 @@ import base64
 import os
 import random
 import subprocess
+import threading
 import time
 
 from .room import Failed, run
@@ -22,6 +23,10 @@ class Person:
         self.key, self.cert, self.p12 = (os.path.join(self.dir, n) for n in ('key.pem', 'cert.pem', 'all.p12'))
         # `openssl x509 -req` makes none that has ended; `openssl ca` does, with a directory of its own.
         self._make(int(until.rstrip('d')))
+        self.pack()
+
+    def pack(self):
+        """Key and certificate in one file, with new salts."""
         run(['openssl', 'pkcs12', '-export', '-inkey', self.key, '-in', self.cert, '-out', self.p12, '-passout',
              'pass:x', '-name', self.name, '-certpbe', 'PBE-SHA1-3DES', '-keypbe', 'PBE-SHA1-3DES', '-macalg', 'sha1'])
 
@@ -85,14 +90,22 @@ class GpgSM:
             # A passphrase that nobody guards need not be slow to try.
             f.write('allow-loopback-pinentry\ns2k-count 65536\n')
         self.homes[person.address] = home
-        run(self._run(home, '--pinentry-mode', 'loopback', '--passphrase-fd', '0', '--import', person.p12), input=b'x\n')
+        words = self._run(home, '--pinentry-mode', 'loopback', '--passphrase-fd', '0', '--import', person.p12)
+        for tries in range(5):
+            try:
+                run(words, input=b'x\n')
+                return
+            except Failed:      # of some files in a hundred it takes the passphrase to be wrong
+                if tries == 4:
+                    raise
+                person.pack()
 
     def open(self, person, message):
         return output(self._run(self.homes[person.address], '--pinentry-mode', 'loopback', '--passphrase-fd', '0',
                                 '--assume-binary', '--decrypt', self._file(message)), b'x\n')
 
     def _file(self, message):
-        path = self.room.file('for-gpgsm')
+        path = self.room.file('for-gpgsm-%d' % threading.get_ident())
         with open(path, 'wb') as f:
             f.write(envelope_of(message))
         return path
@@ -129,7 +142,7 @@ class Nss:
         run(['pk12util', '-i', person.p12, '-d', home, '-W', 'x'])
 
     def open(self, person, message):
-        path, out = self.room.file('for-nss'), self.room.file('from-nss')
+        path, out = (self.room.file('%s-nss-%d' % (word, threading.get_ident())) for word in ('for', 'from'))
         with open(path, 'wb') as f:
             f.write(envelope_of(message))
         if os.path.exists(out):

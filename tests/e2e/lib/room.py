@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 
@@ -138,6 +139,7 @@ class Room:
         os.chmod(self.path, 0o711)
         self.things = []
         self.keep = False
+        self._lock = threading.Lock()
         self._next_port = random.randrange(15000, 30000)
 
     def __enter__(self):
@@ -171,15 +173,15 @@ class Room:
     def port(self):
         """A free TCP and UDP port on loopback, below the range that the kernel gives to clients."""
         for _ in range(1000):
-            self._next_port += 1
-            if self._next_port > 31900:
-                self._next_port = 15000
+            with self._lock:
+                self._next_port = self._next_port + 1 if self._next_port < 31900 else 15000
+                port = self._next_port
             try:
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                     s = socket.socket(socket.AF_INET, kind)
-                    s.bind(('127.0.0.1', self._next_port))
+                    s.bind(('127.0.0.1', port))
                     s.close()
-                return self._next_port
+                return port
             except OSError:
                 continue
         raise Failed('no free port on 127.0.0.1')
@@ -212,11 +214,11 @@ class Room:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
-def run(argv, **options):
-    """Run to the end; Failed with the output when the status is not 0."""
+def run(argv, good=(0,), **options):
+    """Run to the end; Failed with the output when the status is not one of GOOD."""
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           **({'stdin': subprocess.DEVNULL} if 'input' not in options else {}), **options)
-    if done.returncode != 0:
+    if done.returncode not in good:
         text = (done.stdout + done.stderr).decode('utf-8', 'backslashreplace').strip()
         raise Failed('%s: exit %d\n%s' % (' '.join(map(str, argv)), done.returncode, text))
     return done.stdout

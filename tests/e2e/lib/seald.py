@@ -1,7 +1,10 @@
 """mailseald and its tool, set up for a test as an administrator would."""
 
+import copy
 import json
 import os
+import re
+import threading
 
 from .room import Process, run, socket_open
 
@@ -37,9 +40,11 @@ class Mailseal:
             'control': os.path.join(room.dir(name, 'run', **owner), 'control.sock'), 'resolver': resolver, 'more': more})
         self.process = None
         self.log = room.file(name + '.out')
+        self.lock = threading.Lock()
+        self.seen, self.read = {}, 0     # the lines of each queue id, and how much of the log that covers
 
     def tool(self, *words, **options):
-        """Standard output of `mailseal WORDS`."""
+        """Standard output of `mailseal WORDS`; options as for run()."""
         return run([os.path.join(self.build, 'src/tool/mailseal'), '-c', self.conf] + list(words), **options)
 
     def domain(self, name, more=''):
@@ -54,22 +59,25 @@ class Mailseal:
         return json.loads(self.tool('selector', 'list', name, '--json'))['selectors']
 
     def start(self, limit=20.0):
+        self._run(lambda: socket_open(self.socket), limit)
+
+    def _run(self, ready, limit):
         self.process = self.room.add(Process(self.name, [os.path.join(self.build, 'src/daemon/mailseald'),
                                                          '-c', self.conf], self.log))
-        self.process.wait_ready(lambda: socket_open(self.socket), limit)
+        self.process.wait_ready(ready, limit)
 
-    def beside(self, socket, ready):
-        """A second daemon with the same domains and state, at another socket; its process."""
-        self.room.dir(self.name + '-beside', 'run', **({'owner': self.user} if self.user else {}))
+    def twin(self, socket, ready):
+        """A second daemon, running, with the same domains, spool and state, at another socket."""
+        twin = copy.copy(self)
+        twin.name, twin.seen, twin.read, twin.lock = self.name + '-twin', {}, 0, threading.Lock()
+        twin.log = self.room.file(twin.name + '.out')
+        self.room.dir(twin.name, 'run', **({'owner': self.user} if self.user else {}))
         with open(self.conf) as f:
-            text = f.read()
-        text = text.replace('unix:' + self.socket, socket).replace(self.name + '/run/', self.name + '-beside/run/')
-        link = self.room.file(self.name + '-beside', 'domains.d')
-        os.symlink(self.room.file(self.name, 'domains.d'), link)
-        conf = self.room.write(self.name + '-beside/mailseal.conf', text)
-        process = self.room.start(self.name + '-beside', [os.path.join(self.build, 'src/daemon/mailseald'), '-c', conf])
-        process.wait_ready(ready)
-        return process
+            text = f.read().replace('unix:' + self.socket, socket).replace(self.name + '/run/', twin.name + '/run/')
+        os.symlink(self.room.file(self.name, 'domains.d'), self.room.file(twin.name, 'domains.d'))
+        twin.conf = self.room.write(twin.name + '/mailseal.conf', text)
+        twin._run(ready, 20.0)
+        return twin
 
     def stop(self):
         status = self.room.drop(self.process)
@@ -80,3 +88,16 @@ class Mailseal:
         """What it has logged so far."""
         with open(self.log, 'rb') as f:
             return f.read().decode('utf-8', 'backslashreplace').splitlines()
+
+    def lines_of(self, queue_id):
+        """Its lines that start with a queue id."""
+        with self.lock, open(self.log, 'rb') as f:
+            f.seek(self.read)
+            new = f.read()
+            new = new[:new.rfind(b'\n') + 1]
+            self.read += len(new)
+            for line in new.decode('utf-8', 'backslashreplace').splitlines():
+                found = re.match(r'(\w+): ', line)
+                if found:
+                    self.seen.setdefault(found.group(1), []).append(line)
+            return self.seen.get(queue_id, [])

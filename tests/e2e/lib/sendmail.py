@@ -7,7 +7,8 @@ import glob
 import os
 import subprocess
 
-from .room import Failed, port_open, run, wait_until
+from .room import Failed, port_open, run
+from .smtp import Client
 
 PACKAGES = ('sendmail-base', 'sendmail-bin', 'sendmail-cf')
 PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../../build/peers')
@@ -46,6 +47,8 @@ FEATURE(`promiscuous_relay')dnl
 FEATURE(`no_default_msa')dnl
 %(more)s
 MAILER(`smtp')dnl
+LOCAL_CONFIG
+ESASL_CONF_PATH=%(sasl)s
 %(rules)s
 """
 
@@ -54,12 +57,18 @@ SUBMIT_MC = COMMON_MC + """define(`MSP_QUEUE_DIR', `%(dir)s/client-queue')dnl
 define(`confRUN_AS_USER', `nobody:nogroup')dnl
 define(`confDONT_BLAME_SENDMAIL', `TrustStickyBit')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h %(port)d')dnl
-FEATURE(`msp', `[127.0.0.1]')dnl
+%(more)sFEATURE(`msp', `[127.0.0.1]')dnl
 """
 
+# Cyrus SASL, with a password file and a directory for its settings of the room.
+SASL_CONF = 'pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: %s\nmech_list: PLAIN LOGIN\n'
+SASL_MC = """define(`confAUTH_MECHANISMS', `PLAIN LOGIN')dnl
+TRUST_AUTH_MECH(`PLAIN LOGIN')dnl
+"""
+USER, PASSWORD = 'ann', 'secret'
+
 # Dovecot's LMTP over its unix socket, for the domains of class {lmtp}.
-LMTP_RULES = """LOCAL_CONFIG
-C{lmtp}%(domains)s
+LMTP_RULES = """C{lmtp}%(domains)s
 
 LOCAL_RULE_0
 R$+ < @ $={lmtp} . > $*	$#dovecot $@ dovecot $: $1 < @ $2 . >
@@ -69,6 +78,22 @@ MAILER_DEFINITIONS
 Mdovecot,	P=[IPC], F=lsDFMuXPkz8, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\\r\\n, L=0,
 		T=DNS/RFC822/SMTP, A=FILE %(socket)s
 """
+
+
+# The ports of every instance: {name: (daemon_name, more options)}.
+DAEMONS = {'smtp': ('MTA', ''), 'outside': ('OUTSIDE', ''), 'originating': ('ORIGINATING', '')}
+
+# Clients, by the words of the tests (client()): the port, and the address on loopback that they come from.
+CLIENTS = {
+    'inside': ('smtp', None),
+    'outside': ('smtp', '127.0.9.9'),
+    'named outside': ('outside', None),
+    'originating': ('originating', '127.0.9.9'),
+    'authenticated': ('smtp', '127.0.9.9'),
+    'authenticated, without a domain': ('smtp', '127.0.9.9'),
+    'scanned': ('smtp', '127.0.9.9'),
+    'handed back': ('smtp', None),
+}
 
 
 class Programs:
@@ -97,10 +122,10 @@ def unpack(room):
     return Programs(directory)
 
 
-def filter_line(name, socket, flags='T'):
+def filter_line(name, socket, flags='T', times='C:10s;S:30s;R:60s;E:2m'):
     """A milter, in Sendmail's words."""
     letter = ', F=' + flags if flags else ''
-    return "INPUT_MAIL_FILTER(`%s', `S=%s%s, T=C:10s;S:30s;R:60s;E:2m')dnl" % (name, socket, letter)
+    return "INPUT_MAIL_FILTER(`%s', `S=%s%s, T=%s')dnl" % (name, socket, letter, times)
 
 
 def daemon_line(name, port, more=''):
@@ -108,10 +133,13 @@ def daemon_line(name, port, more=''):
 
 
 class Sendmail:
-    """One running instance. DAEMONS: {name of the port: (daemon_name, more options)}; MORE: further lines of its .mc;
-    LMTP: (domains, socket) that go to Dovecot, all others to the sink."""
+    """One running instance. DAEMONS: as DAEMONS above; MORE: further lines of its .mc, SUBMIT: of submit.mc; LMTP: (domains, socket) that go to
+    Dovecot, all others to the sink; ALIASES: {address: address}. Whoever knows PASSWORD is USER."""
 
-    def __init__(self, room, name, programs, sink_port, daemons=None, more='', lmtp=None):
+    kind = 'Sendmail'
+
+    def __init__(self, room, name, programs, sink_port, daemons=None, more='', lmtp=None, aliases=None,
+                 submit=''):
         if os.geteuid() != 0:
             raise Failed('Sendmail must be started by root')
         self.room, self.name, self.programs = room, name, programs
@@ -119,14 +147,15 @@ class Sendmail:
         room.dir(name, 'queue', mode=0o700)
         room.dir(name, 'client-queue', mode=0o770, owner='nobody', group='nogroup')
         room.write(name + '/switch', 'hosts files\naliases files\npasswd files\n')
-        daemons = daemons or {'smtp': ('MTA', '')}
+        daemons = daemons or DAEMONS
         self.ports = {port: room.port() for port in daemons}
         lines = [daemon_line(label, self.ports[port], options) for port, (label, options) in daemons.items()]
+        lines += self._aliases(aliases or {})
         rules = LMTP_RULES % {'domains': ' '.join(lmtp[0]), 'socket': lmtp[1]} if lmtp else ''
-        values = {'cf': programs.cf, 'dir': self.dir, 'sink': sink_port, 'more': '\n'.join(lines) + '\n' + more,
-                  'port': self.ports['smtp'], 'rules': rules}
+        values = {'cf': programs.cf, 'dir': self.dir, 'sink': sink_port, 'more': SASL_MC + '\n'.join(lines) + '\n' + more,
+                  'port': self.ports['smtp'], 'rules': rules, 'sasl': self._passwords()}
         self.cf = self._build('sendmail', DAEMON_MC % values)
-        self.submit_cf = self._build('submit', SUBMIT_MC % values)
+        self.submit_cf = self._build('submit', SUBMIT_MC % dict(values, more=submit))
         self.process = room.start(name, self._command('-C' + self.cf, '-bD', '-q1s'), cwd=self.dir)
         self.process.wait_ready(lambda: all(port_open(port) for port in self.ports.values()))
 
@@ -140,6 +169,28 @@ class Sendmail:
         if done.returncode != 0:
             raise Failed('m4 %s: %s' % (mc, done.stderr.decode()))
         return self.room.write('%s/%s.cf' % (self.name, name), done.stdout)
+
+    def _passwords(self):
+        """Where SASL finds what it is to do."""
+        directory = self.room.dir(self.name, 'sasl', mode=0o700)
+        passwords = os.path.join(directory, 'passwords')
+        self.room.write(self.name + '/sasl/Sendmail.conf', SASL_CONF % passwords, mode=0o600)
+        run(['saslpasswd2', '-f', passwords, '-c', '-p', '-u', 'mta.example', USER], input=PASSWORD.encode())
+        return directory
+
+    def _aliases(self, aliases):
+        if not aliases:
+            return []
+        path = self.room.write(self.name + '/aliases', ''.join('%s %s\n' % pair for pair in aliases.items()))
+        return ["FEATURE(`virtusertable', `text -k0 -v1 %s')dnl" % path] + [
+            "VIRTUSER_DOMAIN(`%s')dnl" % domain for domain in sorted({a.partition('@')[2] for a in aliases})]
+
+    def client(self, who='inside'):
+        port, source = CLIENTS[who]
+        client = Client(self.ports[port], source=source)
+        if who.startswith('authenticated'):
+            client.login(USER, PASSWORD)
+        return client
 
     def sendmail(self, sender, message, recipients=()):
         """Local submission; no recipients: those of the header (-t)."""
@@ -159,6 +210,10 @@ class Sendmail:
             replies.append(line.decode('utf-8', 'backslashreplace').rstrip())
         child.communicate()
         return replies
+
+    def end(self):
+        """Before the room does."""
+        self.room.drop(self.process)
 
     def queue(self):
         """What it has not delivered, and why."""

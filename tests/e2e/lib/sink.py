@@ -36,7 +36,8 @@ class _Session(socketserver.StreamRequestHandler):
         for line in self.rfile:
             verb = line[:4].upper()
             if verb == b'EHLO':
-                self._say('250-sink.example\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250 PIPELINING')
+                more = '250-8BITMIME\r\n250-SMTPUTF8\r\n' if self.server.sink.eightbit else ''
+                self._say('250-sink.example\r\n' + more + '250-DSN\r\n250 PIPELINING')
             elif verb == b'DATA':
                 self._say('354 go ahead')
                 data = self._data()
@@ -69,8 +70,9 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Sink:
-    def __init__(self, room, directory=None):
-        """Keeps mail in memory, and as files in a directory too if one is given."""
+    def __init__(self, room, directory=None, eightbit=True):
+        """Keeps mail in memory, and as files in a directory too if one is given. EIGHTBIT: it has 8BITMIME and SMTPUTF8."""
+        self.eightbit = eightbit
         self._directory = directory
         self._lock = threading.Lock()
         self._mails = {}

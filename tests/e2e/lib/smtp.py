@@ -1,5 +1,6 @@
 """A small SMTP client that sends exactly the bytes it is given."""
 
+import base64
 import re
 import socket
 
@@ -17,8 +18,9 @@ class Refused(Failed):
 class Client:
     """One session, any number of messages."""
 
-    def __init__(self, port, xclient=None, timeout=60):
-        self.sock = socket.create_connection(('127.0.0.1', port), timeout)
+    def __init__(self, port, xclient=None, timeout=60, source=None):
+        """XCLIENT: who the server is to believe that we are; SOURCE: the address on loopback to come from."""
+        self.sock = socket.create_connection(('127.0.0.1', port), timeout, (source, 0) if source else None)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile('rb')
         self._expect('the greeting', '220')
@@ -53,6 +55,9 @@ class Client:
     def command(self, text, wanted='2'):
         self.sock.sendall(text.encode() + b'\r\n')
         return self._expect(text, wanted)
+
+    def login(self, user, password):
+        self.command('AUTH PLAIN ' + base64.b64encode(b'\0%s\0%s' % (user.encode(), password.encode())).decode())
 
     def send(self, sender, recipients, message, parameters=''):
         """Send the bytes (dots are stuffed; a missing final CRLF is completed, as SMTP needs). The queue id."""
