@@ -2,12 +2,13 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import re
 import threading
 
 from corpus import MAIL_DKIM
 from lib.milter import split_header
-from lib.verify import signatures
+from lib.verify import ONE_AT_A_TIME, signatures
 
 # What a verifier says of an algorithm that it does not know (Mail::DKIM before 1.20230630 has no Ed25519).
 UNKNOWN = {(MAIL_DKIM, 'ed25519-sha256'): 'invalid (unsupported algorithm ed25519-sha256)'}
@@ -58,7 +59,7 @@ DAMAGES = (damage_body, damage_header)
 class Judge:
     def __init__(self, verifiers):
         self.verifiers = verifiers
-        self.locks = {v.name: threading.Lock() for v in verifiers}
+        self.locks = {v.name: threading.Lock() if v.name in ONE_AT_A_TIME else contextlib.nullcontext() for v in verifiers}
         self.pool = concurrent.futures.ThreadPoolExecutor(2 * len(verifiers))   # most of what they do is to wait for a process
 
     def _verdicts(self, message, ours):
