@@ -477,7 +477,7 @@ const struct tool_verb tool_verbs_backup[] = {
 			"nothing stays behind. Exit status 1 when FILE is there already, and when\n"
 			"it was made, but a selector has no key file.\n"
 			"\n"
-			"Example: mailseal backup /root/mailseal-$(date +%F).backup\n",
+			"Example: mailseal backup /var/backups/mailseal-$(date +%F).backup\n",
 		.flags = TOOL_WRITES,
 		.run = backup_run,
 	},

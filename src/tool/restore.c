@@ -176,7 +176,7 @@ const struct tool_verb tool_verbs_restore[] = {
 			"revoked here stay revoked. Configuration files are yours and never\n"
 			"rewritten: --config-to writes those of FILE where you can compare them.\n"
 			"\n"
-			"Example: mailseal restore /root/mailseal.backup --dry-run\n",
+			"Example: mailseal restore /var/backups/mailseal.backup --dry-run\n",
 		.options = restore_options,
 		.flags = TOOL_WRITES,
 		.run = restore_run,
