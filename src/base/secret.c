@@ -20,7 +20,7 @@ struct walk {
 	int links;
 	bool at_file;	     /* DONE is the file itself */
 	char done[PATH_MAX]; /* checked, without symbolic links or dots, no final slash ("" is /) */
-	char todo[PATH_MAX]; /* what is still to be walked, relative to DONE */
+	char ahead[PATH_MAX]; /* what is still to be walked, relative to DONE */
 };
 
 /* The name of UID, or its number. *RET_GID (may be NULL): its primary group, or -1. */
@@ -111,15 +111,15 @@ static enum rc too_long(const char *path, struct err *err)
 	return err_set(err, RC_IO, "a path of more than %d bytes: %.100s...", PATH_MAX - 1, path);
 }
 
-/* TODO becomes HEAD, a slash, and what is left of it at REST. */
-static enum rc push_todo(struct walk *w, const char *head, const char *rest, struct err *err)
+/* What is left of the way: HEAD, a slash, and REST. */
+static enum rc go_by(struct walk *w, const char *head, const char *rest, struct err *err)
 {
 	char joined[PATH_MAX];
 	int len = snprintf(joined, sizeof(joined), "%s/%s", head, rest);
 
 	if (len < 0 || (size_t)len >= sizeof(joined))
 		return too_long(head, err);
-	memcpy(w->todo, joined, (size_t)len + 1);
+	memcpy(w->ahead, joined, (size_t)len + 1);
 	if (head[0] == '/')
 		w->done[0] = '\0';
 	return RC_OK;
@@ -138,7 +138,7 @@ static enum rc follow_link(struct walk *w, const char *path, const char *rest, s
 	if ((size_t)len == sizeof(target))
 		return too_long(path, err);
 	target[len] = '\0';
-	return push_todo(w, target, rest, err);
+	return go_by(w, target, rest, err);
 }
 
 static void go_up(struct walk *w)
@@ -206,7 +206,7 @@ static enum rc step(struct walk *w, const char *name, const char *rest, struct e
 	if (rc == RC_OK) {
 		w->at_file = last;
 		memcpy(w->done, path, (size_t)len + 1);
-		memmove(w->todo, rest, strlen(rest) + 1);
+		memmove(w->ahead, rest, strlen(rest) + 1);
 	}
 	return rc;
 }
@@ -215,9 +215,9 @@ static enum rc walk_on(struct walk *w, struct err *err)
 {
 	enum rc rc = check_done_dir(w, true, err);
 
-	while (rc == RC_OK && w->todo[0] != '\0') {
+	while (rc == RC_OK && w->ahead[0] != '\0') {
 		char name[PATH_MAX];
-		char *start = w->todo + strspn(w->todo, "/");
+		char *start = w->ahead + strspn(w->ahead, "/");
 		size_t len = strcspn(start, "/");
 
 		memcpy(name, start, len);
@@ -225,7 +225,7 @@ static enum rc walk_on(struct walk *w, struct err *err)
 		if (len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
 			if (len == 2)
 				go_up(w);
-			memmove(w->todo, start + len, strlen(start + len) + 1);
+			memmove(w->ahead, start + len, strlen(start + len) + 1);
 			continue;
 		}
 		rc = step(w, name, start + len, err);
@@ -235,16 +235,16 @@ static enum rc walk_on(struct walk *w, struct err *err)
 	return rc;
 }
 
-/* TODO becomes PATH made absolute. */
+/* The whole way: PATH made absolute. */
 static enum rc start_walk(struct walk *w, const char *path, struct err *err)
 {
 	char here[PATH_MAX];
 
 	if (path[0] == '/')
-		return push_todo(w, path, "", err);
+		return go_by(w, path, "", err);
 	if (getcwd(here, sizeof(here)) == NULL)
 		return err_sys(err, RC_IO, errno, "cannot find the current directory");
-	return push_todo(w, here, path, err);
+	return go_by(w, here, path, err);
 }
 
 enum rc file_check_secret(const char *path, uid_t owner, struct err *err)

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum step_state { STEP_OK, STEP_MADE, STEP_TODO };
+enum step_state { STEP_OK, STEP_MADE, STEP_WANTED };
 
 struct setup {
 	struct tool *t;
@@ -31,7 +31,7 @@ struct setup {
 static const char *step_word(enum step_state s)
 {
 	static const char *const words[] = {
-		[STEP_OK] = "ok", [STEP_MADE] = "made", [STEP_TODO] = "todo"};
+		[STEP_OK] = "ok", [STEP_MADE] = "made", [STEP_WANTED] = "todo"};
 
 	return words[s];
 }
@@ -44,7 +44,7 @@ static enum rc step(struct setup *s, const char *name, enum step_state state, st
 		    const char *fmt, ...)
 {
 	static const enum tool_ink inks[] = {
-		[STEP_OK] = INK_GOOD, [STEP_MADE] = INK_GOOD, [STEP_TODO] = INK_WARN};
+		[STEP_OK] = INK_GOOD, [STEP_MADE] = INK_GOOD, [STEP_WANTED] = INK_WARN};
 	char text[ERR_TEXT_MAX];
 	va_list args;
 
@@ -57,7 +57,7 @@ static enum rc step(struct setup *s, const char *name, enum step_state state, st
 	tool_say(s->t, "%2zu %-14s %s%-5s%s %s\n", json_array_size(s->steps), name,
 		 tool_style(s->t, 2, inks[state]), step_word(state), tool_style(s->t, 2, INK_OFF),
 		 text);
-	s->changed = s->changed || state == STEP_MADE || (state == STEP_TODO && s->t->dry_run);
+	s->changed = s->changed || state == STEP_MADE || (state == STEP_WANTED && s->t->dry_run);
 	return RC_OK;
 }
 
@@ -170,7 +170,7 @@ static enum rc setup_conf(struct setup *s, bool *ret_there, struct err *err)
 		return err_sys(err, errno == EACCES ? RC_PERM : RC_IO, errno, "%s", file);
 	if (tool_dry_run(s->t)) {
 		*ret_there = false;
-		return step(s, "configuration", STEP_TODO, err, "%s would be written", file);
+		return step(s, "configuration", STEP_WANTED, err, "%s would be written", file);
 	}
 	rc = write_conf_file(s, file, err);
 	return rc == RC_OK ? step(s, "configuration", STEP_MADE, err, "%s", file) : rc;
@@ -217,7 +217,7 @@ static enum rc make_domain(struct setup *s, struct err *err)
 	if (rc == RC_OK && buf_cstr(&path) == NULL)
 		rc = err_set(err, RC_NOMEM, "%s", s->domain);
 	if (rc == RC_OK && tool_dry_run(s->t)) {
-		rc = step(s, "domain", STEP_TODO, err, "%s would be written", path.p);
+		rc = step(s, "domain", STEP_WANTED, err, "%s would be written", path.p);
 	} else if (rc == RC_OK) {
 		rc = write_domain_file(s, path.p, err);
 		if (rc == RC_OK)
@@ -271,7 +271,7 @@ static enum rc setup_state(struct setup *s, struct err *err)
 	if (stat(conf->state_dir, &st) == 0)
 		return step(s, "state", STEP_OK, err, "%s", conf->state_dir);
 	if (tool_dry_run(s->t))
-		return step(s, "state", STEP_TODO, err, "%s would be made", conf->state_dir);
+		return step(s, "state", STEP_WANTED, err, "%s would be made", conf->state_dir);
 	rc = tool_make_state_dir(s->t, &s->undo, err);
 	return rc == RC_OK ? step(s, "state", STEP_MADE, err, "%s", conf->state_dir) : rc;
 }
@@ -299,7 +299,7 @@ static enum rc tell_keys(struct setup *s, struct err *err)
 	static const struct {
 		const char *list;
 		enum step_state state;
-	} parts[] = {{"kept", STEP_OK}, {"made", STEP_MADE}, {"wanted", STEP_TODO}};
+	} parts[] = {{"kept", STEP_OK}, {"made", STEP_MADE}, {"wanted", STEP_WANTED}};
 	char words[800];
 	enum rc rc = RC_OK;
 
@@ -310,7 +310,7 @@ static enum rc tell_keys(struct setup *s, struct err *err)
 			continue;
 		join(list, words, sizeof(words));
 		rc = step(s, "selectors", parts[i].state, err, "%s%s", words,
-			  parts[i].state == STEP_TODO ? ": keys would be generated" : "");
+			  parts[i].state == STEP_WANTED ? ": keys would be generated" : "");
 	}
 	return rc;
 }
@@ -344,10 +344,10 @@ static enum rc setup_postfix(struct setup *s, struct err *err)
 	if (rc != RC_OK) {
 		tool_found(s->t);
 		tool_next(s->t, "mailseal postfix connect");
-		return step(s, "Postfix", STEP_TODO, err, "%s", why.text);
+		return step(s, "Postfix", STEP_WANTED, err, "%s", why.text);
 	}
 	if (outcome == POSTFIX_WOULD_CONNECT)
-		return step(s, "Postfix", STEP_TODO, err, "would be connected");
+		return step(s, "Postfix", STEP_WANTED, err, "would be connected");
 	return step(s, "Postfix", outcome == POSTFIX_CONNECTED ? STEP_MADE : STEP_OK, err,
 		    "last in smtpd_milters and non_smtpd_milters (undo: mailseal postfix "
 		    "disconnect)");
@@ -366,7 +366,7 @@ static enum rc tell_dns(struct setup *s, struct err *err)
 			  json_string_value(name));
 	if (json_array_size(json_object_get(s->keys, "made")) == 0)
 		return RC_OK;
-	return step(s, "DNS", STEP_TODO, err,
+	return step(s, "DNS", STEP_WANTED, err,
 		    "publish the records, wait until they are visible, then activate");
 }
 
@@ -382,7 +382,7 @@ static enum rc run_steps(struct setup *s, struct err *err)
 	if (rc == RC_OK && domain_there)
 		rc = setup_keys(s, err);
 	else if (rc == RC_OK)
-		rc = step(s, "selectors", STEP_TODO, err,
+		rc = step(s, "selectors", STEP_WANTED, err,
 			  "one key for each algorithm would be generated");
 	return rc;
 }
