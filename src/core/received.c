@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 #include "core/line.h"
+#include "mail/skip.h"
 
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_COMMENT, TOKEN_SEMICOLON };
 
@@ -16,46 +17,23 @@ struct token {
 	size_t at; /* where it begins in the value */
 };
 
-static bool is_space(char c)
+/* What has no end goes on to that of S. */
+static size_t end_in(struct span s, size_t end)
 {
-	return is_wsp(c) || c == '\r' || c == '\n';
-}
-
-/* The index behind the quoted string that begins at AT, or the end of S. */
-static size_t skip_quoted(struct span s, size_t at)
-{
-	for (at++; at < s.len && s.p[at] != '"'; at++)
-		if (s.p[at] == '\\')
-			at++;
-	return at < s.len ? at + 1 : s.len;
-}
-
-static size_t skip_comment(struct span s, size_t at)
-{
-	size_t depth = 0;
-
-	for (; at < s.len; at++) {
-		if (s.p[at] == '\\')
-			at++;
-		else if (s.p[at] == '(')
-			depth++;
-		else if (s.p[at] == ')' && --depth == 0)
-			return at + 1;
-	}
-	return s.len;
+	return end < s.len ? end : s.len;
 }
 
 /* <...> of a for clause: one token, so that no word of a recipient's address is taken for a keyword. */
 static size_t skip_angle(struct span s, size_t at)
 {
 	while (at < s.len && s.p[at] != '>')
-		at = s.p[at] == '"' ? skip_quoted(s, at) : at + 1;
+		at = s.p[at] == '"' ? end_in(s, skip_quoted(s, at)) : at + 1;
 	return at < s.len ? at + 1 : s.len;
 }
 
 static size_t skip_word(struct span s, size_t at)
 {
-	while (at < s.len && !is_space(s.p[at]) && s.p[at] != '(' && s.p[at] != ';' &&
+	while (at < s.len && !is_fws(s.p[at]) && s.p[at] != '(' && s.p[at] != ';' &&
 	       s.p[at] != '"' && s.p[at] != '<')
 		at++;
 	return at;
@@ -66,21 +44,21 @@ static struct token next_token(struct span s, size_t *pos)
 	struct token t = {.kind = TOKEN_END};
 	size_t at = *pos, end;
 
-	while (at < s.len && is_space(s.p[at]))
+	while (at < s.len && is_fws(s.p[at]))
 		at++;
 	t.at = at;
 	if (at >= s.len)
 		return t;
 	t.kind = TOKEN_WORD;
 	if (s.p[at] == '(') {
-		end = skip_comment(s, at);
+		end = end_in(s, skip_comment(s, at));
 		t.kind = TOKEN_COMMENT;
 		t.text = span_sub(s, at + 1, end - at - 1 - (s.p[end - 1] == ')'));
 	} else if (s.p[at] == ';') {
 		end = at + 1;
 		t.kind = TOKEN_SEMICOLON;
 	} else if (s.p[at] == '"') {
-		end = skip_quoted(s, at);
+		end = end_in(s, skip_quoted(s, at));
 		t.text = span_sub(s, at + 1, end - at - 1 - (end > at + 1 && s.p[end - 1] == '"'));
 	} else {
 		end = s.p[at] == '<' ? skip_angle(s, at) : skip_word(s, at);
@@ -163,7 +141,7 @@ static bool says_authenticated(struct span with)
 
 static bool is_delimiter(char c)
 {
-	return is_space(c) || strchr("()<>\";", c) != NULL;
+	return is_fws(c) || strchr("()<>\";", c) != NULL;
 }
 
 /* "by HOST" anywhere, within comments and quotes too: a client must not be able to hide the clause behind an

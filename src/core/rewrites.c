@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "mail/skip.h"
+
 enum {
 	MEMBER_MAX = 230, /* Sendmail's buffer for one is 256 (MAXNAME) */
 	LINE_MAX_SENDMAIL = 78
@@ -13,53 +15,13 @@ static const char *const address_fields[] = {
 	"From",	       "Sender",	"Reply-To",  "To",	 "Cc",
 	"Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc"};
 
-static bool is_space(char c)
-{
-	return is_wsp(c) || c == '\r' || c == '\n';
-}
-
-static struct span trim(struct span s)
-{
-	while (s.len > 0 && is_space(s.p[0]))
-		s = span_from(s, 1);
-	while (s.len > 0 && is_space(s.p[s.len - 1]))
-		s.len--;
-	return s;
-}
-
-static size_t pass_quoted(struct span s, size_t at)
-{
-	for (at++; at < s.len; at++) {
-		if (s.p[at] == '\\')
-			at++;
-		else if (s.p[at] == '"')
-			return at + 1;
-	}
-	return SIZE_MAX;
-}
-
-static size_t pass_comment(struct span s, size_t at)
-{
-	size_t depth = 0;
-
-	for (; at < s.len; at++) {
-		if (s.p[at] == '\\')
-			at++;
-		else if (s.p[at] == '(')
-			depth++;
-		else if (s.p[at] == ')' && --depth == 0)
-			return at + 1;
-	}
-	return SIZE_MAX;
-}
-
 /* Where what begins at AT has ended: a quoted string, a comment, or one octet. SIZE_MAX: it has no end. */
 static size_t pass(struct span s, size_t at)
 {
 	if (s.p[at] == '"')
-		return pass_quoted(s, at);
+		return skip_quoted(s, at);
 	if (s.p[at] == '(')
-		return pass_comment(s, at);
+		return skip_comment(s, at);
 	return at + 1;
 }
 
@@ -92,7 +54,7 @@ static bool address_is_kept(struct span a)
 	for (size_t at = 0; at < a.len; at = pass(a, at)) {
 		char c = a.p[at];
 
-		if (is_space(c) || c == '(') {
+		if (is_fws(c) || c == '(') {
 			ended = begun;
 			continue;
 		}
@@ -114,7 +76,7 @@ static bool angle_is_kept(struct span member, size_t open)
 		return false;
 	inner = span_sub(member, open + 1, close - open - 1);
 	for (size_t at = 0; at < inner.len; at = pass(inner, at))
-		if (is_space(inner.p[at]) || inner.p[at] == '(')
+		if (is_fws(inner.p[at]) || inner.p[at] == '(')
 			return false;
 	return phrase_is_kept(span_sub(member, 0, open)) &&
 	       (inner.len == 0 || address_is_kept(inner));
@@ -135,12 +97,12 @@ static bool member_is_kept(struct span member)
 	if (colon < member.len) {
 		if (!phrase_is_kept(span_sub(member, 0, colon)))
 			return false;
-		member = trim(span_from(member, colon + 1));
+		member = span_trim_fold(span_from(member, colon + 1));
 		if (member.len == 0)
 			return true;
 	}
 	if (member.len > 0 && member.p[member.len - 1] == ';') {
-		member = trim(span_sub(member, 0, member.len - 1));
+		member = span_trim_fold(span_sub(member, 0, member.len - 1));
 		if (member.len == 0)
 			return true;
 	}
@@ -152,9 +114,9 @@ static bool separator_is_kept(struct span before, struct span after, bool simple
 {
 	size_t blanks = 0;
 
-	if (before.len > 0 && is_space(before.p[before.len - 1]))
+	if (before.len > 0 && is_fws(before.p[before.len - 1]))
 		return false;
-	while (blanks < after.len && is_space(after.p[blanks]))
+	while (blanks < after.len && is_fws(after.p[blanks]))
 		blanks++;
 	return simple ? blanks == 1 && after.p[0] == ' ' : blanks > 0;
 }
@@ -167,11 +129,11 @@ static bool list_is_kept(struct span value, bool simple, size_t *ret_members)
 		struct span member = span_sub(value, start, comma - start);
 
 		if (!separator_is_kept(member, span_from(value, comma + 1), simple) ||
-		    !member_is_kept(trim(member)))
+		    !member_is_kept(span_trim_fold(member)))
 			return false;
 		start = comma + 1;
 	}
-	return comma != SIZE_MAX && member_is_kept(trim(span_from(value, start)));
+	return comma != SIZE_MAX && member_is_kept(span_trim_fold(span_from(value, start)));
 }
 
 /* The white space at both ends, and whether there is a reason to fold. */
@@ -180,7 +142,7 @@ static bool layout_is_kept(const struct field *f, size_t members)
 	struct span v = f->value;
 
 	if (v.len == 0 || v.p[0] == '\t' || v.p[0] == '\r' || v.p[0] == '\n' ||
-	    is_space(v.p[v.len - 1]))
+	    is_fws(v.p[v.len - 1]))
 		return false;
 	return members == 1 || f->name.len + 1 + v.len <= LINE_MAX_SENDMAIL;
 }
@@ -192,7 +154,7 @@ bool rewrites_field(const struct field *f, bool simple)
 
 	for (size_t i = 0; i < COUNT_OF(address_fields) && !ours; i++)
 		ours = span_ieq_str(f->name, address_fields[i]);
-	if (!ours || f->space_before_colon || trim(f->value).len == 0)
+	if (!ours || f->space_before_colon || span_trim_fold(f->value).len == 0)
 		return false;
 	return !list_is_kept(f->value, simple, &members) || (simple && !layout_is_kept(f, members));
 }

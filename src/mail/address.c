@@ -1,4 +1,5 @@
 #include "mail/address.h"
+#include "mail/skip.h"
 
 #include <string.h>
 
@@ -9,11 +10,6 @@ static bool is_atext(char c)
 {
 	return is_ascii_alpha(c) || is_ascii_digit(c) || (unsigned char)c >= 0x80 ||
 	       (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
-}
-
-static bool is_fws(char c)
-{
-	return is_wsp(c) || c == '\r' || c == '\n';
 }
 
 /* Bytes of the UTF-8 sequence at AT (RFC 3629 4), or 0: there is none. */
