@@ -65,7 +65,7 @@ MUST_CHECK enum rc route_target(struct router *r, struct pass *p);
 bool route_seals(const struct router *r, const struct conf_domain *domain, const char *account);
 
 /* routename.c: GIVEN (READ: as RFC 5321 reads it; NULL: it does not) may stand for another account to the mail server
- * than it does to us. *RET: why a stranger's message is not taken for it; NULL: it is. */
+ * than it does to us. *RET: why no message is taken for it; NULL: it is. */
 MUST_CHECK enum rc route_loose_name(struct router *r, struct span given, const struct mailbox *read,
 				    const char **ret);
 

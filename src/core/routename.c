@@ -6,15 +6,14 @@
 
 /* Postfix and Sendmail read more than RFC 5321 allows, and show their filters what was written: "<jim (x)@example.com>" is
  * jim@example.com to them, "<example.com!jim>", "<jim%example.com>" and "<jim%example.com@HOST>" too, and "<jim>" is of
- * $myorigin. Whoever asks for
- * jim in such words must not have rules left out that seal his mail. */
+ * $myorigin. Whoever asks for jim in such words must not have rules left out that seal his mail. */
 
-/* Somebody who could write it in full: neither this host (whose programs say "root") nor who has logged in. */
+/* Somebody who has to write a domain: neither this host, whose programs say "root", nor who has logged in. */
 static bool is_stranger(const struct facts *f)
 {
 	static const uint8_t loopback6[16] = {[15] = 1};
 
-	if (f->port == 0 || f->auth_authen.len != 0)
+	if (f->auth_authen.len != 0)
 		return false;
 	return (f->client == CLIENT_INET && f->addr[0] != 127) ||
 	       (f->client == CLIENT_INET6 && memcmp(f->addr, loopback6, sizeof(loopback6)) != 0);
@@ -108,13 +107,14 @@ enum rc route_loose_name(struct router *r, struct span given, const struct mailb
 	enum rc rc = RC_OK;
 
 	*ret = NULL;
-	if (!r->e->snap->conf->rules.seal || !is_stranger(r->e->facts))
+	/* Without SMTP (sendmail(1), bounces) the mail server has read it already, and takes no refusal. */
+	if (!r->e->snap->conf->rules.seal || r->e->facts->port == 0)
 		return RC_OK;
 	if (read == NULL)
 		rc = seals_in_domain(r, given, &hides);
 	else if (has_route(read->local))
 		rc = seals_in_domain(r, read->local, &hides);
-	else if (read->local.len != 0 && read->domain.len == 0)
+	else if (read->local.len != 0 && read->domain.len == 0 && is_stranger(r->e->facts))
 		rc = seals_somewhere(r, read->local, &hides);
 	if (rc == RC_OK && hides)
 		*ret = "its address is not in the form user@domain";

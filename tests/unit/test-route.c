@@ -1202,16 +1202,16 @@ static const struct {
 
 static const struct {
 	const char *label, *client;
-	bool authenticated, refused;
+	bool authenticated, refused, refused_bare; /* an odd form; a local part alone */
 	uint16_t port;
 } loose_clients[] = {
-	{"from outside", "192.0.2.9", false, true, 4711},
-	{"from outside, IPv6", "2001:db8::1", false, true, 4711},
-	{"who has logged in", "192.0.2.9", true, false, 4711},
-	{"this host", "127.0.0.1", false, false, 4711},
-	{"this host, IPv6", "::1", false, false, 4711},
-	{"no SMTP at all", "192.0.2.9", false, false, 0},
-	{"a socket", "unix", false, false, 4711},
+	{"from outside", "192.0.2.9", false, true, true, 4711},
+	{"from outside, IPv6", "2001:db8::1", false, true, true, 4711},
+	{"who has logged in", "192.0.2.9", true, true, false, 4711},
+	{"this host", "127.0.0.1", false, true, false, 4711},
+	{"this host, IPv6", "::1", false, true, false, 4711},
+	{"a socket", "unix", false, true, false, 4711},
+	{"no SMTP at all", "192.0.2.9", false, false, false, 0},
 };
 
 static void check_loose(struct room *room, const char *given, size_t client, bool refused)
@@ -1254,7 +1254,8 @@ static void test_loose_names(void)
 	for (size_t i = 0; i < COUNT_OF(loose_clients); i++) {
 		ROW(loose_clients[i].label);
 		check_loose(&room, "<jim @example.com>", i, loose_clients[i].refused);
-		check_loose(&room, "<jim>", i, loose_clients[i].refused);
+		check_loose(&room, "<jim%example.com>", i, loose_clients[i].refused);
+		check_loose(&room, "<jim>", i, loose_clients[i].refused_bare);
 	}
 	room_close(&room);
 	open_room(&room, "r b.example 5: seal INBOX; discard\n");
